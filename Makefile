@@ -1,0 +1,41 @@
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train evaluate test test-slow lint format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(BIN)/.installed ## create .venv and install everything at the pinned versions
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version); set PYTHON="; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+train: setup ## the main job: EncNet + JPU on the generated set (more options by ARGS="key=value ...")
+	$(BIN)/python src/train.py model=encnet_jpu $(ARGS)
+
+evaluate: setup ## evaluate a checkpoint: make evaluate ARGS="checkpoint=PATH"
+	$(BIN)/python src/evaluate.py $(ARGS)
+
+test: setup ## the tests, in under five minutes on two cores
+	$(BIN)/pytest -n 2 -m "not slow" $(ARGS)
+
+test-slow: setup ## every test
+	$(BIN)/pytest $(ARGS)
+
+lint: setup ## ruff and mypy
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: setup ## format the code and sort imports
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+lock: ## pin the versions that .venv holds now
+	$(BIN)/pip freeze --exclude-editable | grep -v '^fastfcn' > constraints.txt
+
+clean: ## remove .venv and caches, keep outputs/
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

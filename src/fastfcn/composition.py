@@ -1,0 +1,75 @@
+"""From configuration nodes to objects, with every key checked against the constructor that reads it."""
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+Node = Mapping[str, Any]
+
+
+def plain(node: DictConfig) -> dict[str, Any]:
+    """Resolve a node into plain dicts and lists. Raises ValueError naming a value that is still to be given."""
+    missing = sorted(OmegaConf.missing_keys(node))
+    if missing:
+        prefix = node._get_full_key(None)
+        names = [f"{prefix}.{key}" if prefix else key for key in missing]
+        raise ValueError(f"{', '.join(names)} must be given, for instance {names[0]}=VALUE")
+    resolved = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def build(node: Node, path: str, **arguments: Any) -> Any:
+    """Instantiate the plain node found at `path` of the configuration; `arguments` are what configuration cannot know.
+
+    Raises ValueError for a key that no constructor takes, or with the constructor's own reason.
+    """
+    check_keys(node, path)
+    try:
+        return instantiate(node, _convert_="all", **arguments)
+    except InstantiationException as error:
+        raise ValueError(_cause(error)) from error
+
+
+def check_keys(node: Node, path: str) -> None:
+    """Raise ValueError if a node with a `_target_`, here or below, has a key that the target does not take."""
+    if "_target_" in node:
+        allowed = inspect.signature(_locate(node["_target_"], path)).parameters
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in allowed.values()):
+            for key in node:
+                if not key.startswith("_"):
+                    require_known(key, allowed, path)
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            check_keys(value, f"{path}.{key}")
+
+
+def require_known(key: str, allowed: Iterable[str], path: str = "") -> None:
+    """Raise ValueError, with the nearest name, if `key` is not among `allowed`."""
+    names = sorted(allowed)
+    if key in names:
+        return
+    close = difflib.get_close_matches(key, names, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    where = f"{path}.{key}" if path else key
+    raise ValueError(f"{where} is not an option; {hint}Allowed{f' in {path}' if path else ''}: {', '.join(names)}")
+
+
+def _locate(target: str, path: str) -> Any:
+    module, _, name = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path}._target_={target} cannot be found: {error}") from error
+
+
+def _cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error)

@@ -1,0 +1,16 @@
+"""What reaches the screen."""
+
+import logging
+import warnings
+
+
+def quieten_libraries() -> None:
+    """Keep what tells a user nothing off the screen; each filter names its cause."""
+    lightning = logging.getLogger("lightning.pytorch")
+    lightning.handlers.clear()  # Hydra's handlers print the same records again
+    lightning.setLevel(logging.WARNING)  # hardware found, checkpoints restored, tips
+    warnings.filterwarnings(
+        "ignore", "Experiment logs directory"
+    )  # Hydra's own files lie there; rows are kept on resume
+    warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 on a newer torch
+    warnings.filterwarnings("ignore", ".*does not have many workers")  # workers are the user's choice

@@ -1,0 +1,59 @@
+"""What a dataset is to the rest of the suite: classes, colours, splits, and examples by index."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+IGNORE = 255  # mask value of pixels that belong to no class, in every dataset once read
+
+UInt8 = NDArray[np.uint8]
+
+
+@dataclass
+class Example:
+    """One labelled image: `image` (H, W, 3) RGB, `mask` (H, W) of class indices or IGNORE, both uint8."""
+
+    image: UInt8
+    mask: UInt8
+    name: str
+
+
+class Sample(NamedTuple):
+    """An example ready to be batched: `image` (3, H, W) and `mask` (H, W), uint8."""
+
+    image: Tensor
+    mask: Tensor
+
+
+class Split(ABC):
+    """The examples of one split."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of examples."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Example:
+        """Read one example."""
+
+
+class SegmentationData(ABC):
+    """A dataset. `classes` names them in the order of the mask's indices: the only place where their number stands.
+
+    `palette` holds an RGB colour a class. `train_split`, `val_split` and `test_split` name the splits to use.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    train_split: str
+    val_split: str
+    test_split: str
+
+    @abstractmethod
+    def split(self, name: str) -> Split:
+        """Open a split. Raises ValueError or FileNotFoundError, with the remedy, if it cannot be read."""

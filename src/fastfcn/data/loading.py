@@ -1,0 +1,122 @@
+"""From a dataset to batches on the device."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from fastfcn.data.augmentation import Augmentation
+from fastfcn.data.dataset import IGNORE, Example, Sample, SegmentationData, Split
+from fastfcn.data.sampling import Draw, EvaluationShare, TrainingBatches
+
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet, in RGB, as the authors normalise
+STD = (0.229, 0.224, 0.225)
+
+
+def normalise(images: Tensor) -> Tensor:
+    """Turn uint8 images (B, 3, H, W) into the float32 that networks read."""
+    mean = torch.tensor(MEAN, device=images.device).view(3, 1, 1) * 255
+    std = torch.tensor(STD, device=images.device).view(3, 1, 1) * 255
+    return (images.float() - mean) / std
+
+
+class TrainingSamples(Dataset[Sample]):
+    """Augmented examples, by Draw."""
+
+    def __init__(self, split: Split, augmentation: Augmentation) -> None:
+        self.split = split
+        self.augmentation = augmentation
+
+    def __getitem__(self, draw: Draw) -> Sample:
+        """Read and augment one example."""
+        return self.augmentation.train(self.split[draw.index], draw.seed)
+
+
+class EvaluationSamples(Dataset[Sample]):
+    """Examples by index, each through `transform`."""
+
+    def __init__(self, split: Split, transform: Callable[[Example], Sample]) -> None:
+        self.split = split
+        self.transform = transform
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.split)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one example."""
+        return self.transform(self.split[index])
+
+
+class ResumableLoader(DataLoader[Sample]):
+    """A loader of TrainingBatches that knows how many batches it has handed out, and resumes there.
+
+    Lightning keeps `state_dict` in its checkpoints. The position counts what the trainer took, not what workers
+    fetched ahead.
+    """
+
+    batch_sampler: TrainingBatches
+
+    def __iter__(self) -> Iterator[Sample]:  # type: ignore[override]  # as a generator it starts with the first batch
+        """Yield the rest of the epoch."""
+        self._position = self.batch_sampler.start
+        for batch in super().__iter__():
+            self._position += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the place of the next batch."""
+        return {"epoch": self.batch_sampler.epoch, "batch": getattr(self, "_position", 0)}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go to the place of `state`."""
+        self.batch_sampler.epoch, self.batch_sampler.start = state["epoch"], state["batch"]
+        if self.batch_sampler.start >= len(self.batch_sampler):
+            self.batch_sampler.set_epoch(state["epoch"] + 1)
+
+
+class SegmentationLoaders(L.LightningDataModule):
+    """Training and validation batches of `data`. `batch_size` is per process; every image is validated exactly once."""
+
+    def __init__(
+        self, data: SegmentationData, augmentation: Augmentation, *, batch_size: int, workers: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.data = data
+        self.augmentation = augmentation
+        self.batch_size = batch_size
+        self.workers = workers
+        self.seed = seed
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Return the augmented training split."""
+        split = self.data.split(self.data.train_split)
+        batches = TrainingBatches(len(split), batch_size=self.batch_size, seed=self.seed, **self._place())
+        return ResumableLoader(
+            TrainingSamples(split, self.augmentation), batch_sampler=batches, **worker_options(self.workers)
+        )
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """Return the centre crops of the validation split."""
+        samples = EvaluationSamples(self.data.split(self.data.val_split), self.augmentation.validate)
+        share = EvaluationShare(len(samples), **self._place())
+        return DataLoader(samples, batch_size=self.batch_size, sampler=share, **worker_options(self.workers))
+
+    def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
+        """Normalise on the device."""
+        return Sample(normalise(batch.image), batch.mask.long())
+
+    def _place(self) -> dict[str, int]:
+        trainer = self.trainer
+        return {"rank": trainer.global_rank, "world_size": trainer.world_size} if trainer is not None else {}
+
+
+def worker_options(workers: int) -> dict[str, Any]:
+    """DataLoader arguments that every loader shares."""
+    return {"num_workers": workers, "persistent_workers": workers > 0, "pin_memory": torch.cuda.is_available()}
+
+
+__all__ = ["IGNORE", "ResumableLoader", "SegmentationLoaders", "normalise", "worker_options"]

@@ -1,0 +1,25 @@
+"""Colours for class indices."""
+
+import numpy as np
+
+from fastfcn.data.dataset import IGNORE
+
+Colour = tuple[int, int, int]
+
+
+def voc_palette(count: int) -> tuple[Colour, ...]:
+    """Return the colours of PASCAL VOC: the bits of the index, spread over the high bits of red, green and blue."""
+    index = np.arange(count)
+    colours = np.zeros((count, 3), dtype=np.int64)
+    for bit in range(8):
+        for channel in range(3):
+            colours[:, channel] |= ((index >> (3 * bit + channel)) & 1) << (7 - bit)
+    return tuple((int(red), int(green), int(blue)) for red, green, blue in colours)
+
+
+def png_palette(palette: tuple[Colour, ...]) -> list[int]:
+    """Flatten into a PNG's 256 colours; ignored pixels are white."""
+    colours = np.zeros((256, 3), dtype=np.int64)
+    colours[: len(palette)] = palette
+    colours[IGNORE] = 255
+    return [int(value) for value in colours.flatten()]

@@ -1,0 +1,75 @@
+"""Which examples make up which batch: a function of seed, epoch and place, so that a run can resume anywhere."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from torch.utils.data import Sampler
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One place in a batch: the example's index and the seed of its augmentation."""
+
+    index: int
+    seed: int
+
+
+def derive_seed(*parts: int) -> int:
+    """Mix integers into one seed of 31 bits; unlike a sum, neighbouring parts give unrelated seeds."""
+    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=4).digest(), "little") >> 1
+
+
+class TrainingBatches(Sampler[list[Draw]]):
+    """The share that one rank has of every global batch of an epoch, in a shuffled order.
+
+    A global batch is the same for any number of processes: rank r of n takes every n-th place of it, beginning at
+    r. An incomplete last batch is dropped, as in the authors' code. `start` skips batches that a resumed run has
+    seen.
+    """
+
+    def __init__(self, length: int, *, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+        self.global_batch = batch_size * world_size
+        if length < self.global_batch:
+            raise ValueError(
+                f"the training split has {length} images, fewer than one batch of {self.global_batch}; "
+                f"lower recipe.batch_size to {max(length // world_size, 1)} or less"
+            )
+        self.length = length
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+        self.start = 0
+
+    def __len__(self) -> int:
+        """Return the number of batches in a whole epoch."""
+        return self.length // self.global_batch
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        """Yield the rest of the epoch."""
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
+        for batch in range(self.start, len(self)):
+            places = range(batch * self.global_batch + self.rank, (batch + 1) * self.global_batch, self.world_size)
+            yield [Draw(int(order[place]), derive_seed(self.seed, self.epoch, place)) for place in places]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin `epoch`; a no-op in the middle of it, where a resumed run stands."""
+        if epoch != self.epoch:
+            self.epoch, self.start = epoch, 0
+
+
+class EvaluationShare(Sampler[int]):
+    """Every example once over all ranks: rank r of n visits r, r + n, r + 2n, ... and nothing is padded."""
+
+    def __init__(self, length: int, *, rank: int = 0, world_size: int = 1) -> None:
+        self.indices = range(rank, length, world_size)
+
+    def __len__(self) -> int:
+        """Return the number of examples of this rank."""
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield this rank's indices in order."""
+        return iter(self.indices)

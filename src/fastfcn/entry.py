@@ -1,0 +1,114 @@
+"""How an entry script starts and how it fails: a user's mistake ends with one line, exit code 1, and no traceback."""
+
+import difflib
+import functools
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import hydra
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+FULL_ERROR = "HYDRA_FULL_ERROR"
+MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
+
+Task = Callable[[DictConfig], None]
+
+
+def entry_point(config_name: str) -> Callable[[Task], Callable[[], None]]:
+    """Turn a task into a program that composes conf/`config_name`.yaml from the command line."""
+
+    def decorate(task: Task) -> Callable[[], None]:
+        @functools.wraps(task)
+        def program() -> None:
+            asked = os.environ.get(FULL_ERROR)
+            failures: list[Exception] = []
+
+            @functools.wraps(task)
+            def contained(config: DictConfig) -> None:
+                _set_full_error(asked)
+                try:
+                    task(config)
+                except Exception as error:
+                    if HydraConfig.get().mode == RunMode.MULTIRUN:
+                        raise  # the launcher goes on with the other jobs
+                    failures.append(error)  # raised from here, Hydra would add lines of its own
+
+            os.environ[FULL_ERROR] = "1"  # have Hydra raise, so that its many lines can be made one
+            try:
+                hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(contained)()
+                if failures:
+                    raise failures[0]
+            except KeyboardInterrupt:
+                sys.exit(130)
+            except Exception as error:
+                if asked == "1" or not _is_mistake(error):
+                    raise
+                print(f"error: {explain(error, config_name)}", file=sys.stderr)
+                sys.exit(1)
+            finally:
+                _set_full_error(asked)
+
+        return program
+
+    return decorate
+
+
+def _set_full_error(value: str | None) -> None:
+    if value is None:
+        os.environ.pop(FULL_ERROR, None)
+    else:
+        os.environ[FULL_ERROR] = value
+
+
+def _is_mistake(error: Exception) -> bool:
+    return isinstance(error, MISTAKES) or type(error).__name__ == "NonFiniteLossError"
+
+
+def explain(error: Exception, config_name: str) -> str:
+    """Say in one line what was wrong, and for an unknown key what is near it."""
+    text = str(error)
+    unknown = re.match(r"Could not override '([^']+)'", text)
+    if unknown:
+        return f"{unknown[1]} is not a key of the configuration; {_near(unknown[1], config_name)}"
+    if "Caught" in text and "in DataLoader worker" in text:
+        text = text.strip().splitlines()[-1].partition(": ")[2]  # the worker's own error, below its traceback
+    text = text.partition("Config search path")[0]
+    text = re.sub(r"\n\t", ", ", re.sub(r":\n\t", ": ", text.strip()))
+    return re.sub(r"\s+", " ", text) or type(error).__name__
+
+
+def _near(key: str, config_name: str) -> str:
+    choices = [argument for argument in sys.argv[1:] if re.fullmatch(r"[\w/]+=\w+", argument) and "." not in argument]
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            known = list(_keys(compose(config_name, overrides=choices)))
+    except (HydraException, OmegaConfBaseException):
+        return "src/train.py --cfg job lists them"
+    close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    parent = key.rpartition(".")[0]
+    siblings = [name for name in known if name.rpartition(".")[0] == parent]
+    return (
+        f"close keys: {', '.join(close or siblings[:12]) or 'none'} "
+        "(--cfg job lists all; an option left at its default is set with +KEY=VALUE)"
+    )
+
+
+def _keys(node: DictConfig, prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for key in map(str, node):
+        name = prefix + key
+        names.append(name)
+        if not OmegaConf.is_missing(node, key) and OmegaConf.is_dict(node._get_node(key)):
+            names.extend(_keys(node[key], f"{name}."))
+    return names

@@ -1,0 +1,91 @@
+"""The LightningModule that scores a trained network on a split."""
+
+from pathlib import Path
+from typing import Literal
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from fastfcn.data.augmentation import to_sample
+from fastfcn.data.dataset import Sample, SegmentationData, Split, UInt8
+from fastfcn.data.loading import EvaluationSamples, normalise, worker_options
+from fastfcn.data.palette import Colour
+from fastfcn.data.sampling import EvaluationShare
+from fastfcn.evaluation.metrics import Scores, SegmentationScores
+from fastfcn.evaluation.protocols import Protocol
+from fastfcn.models.segmenter import Segmenter
+from fastfcn.reporting.pictures import comparison, save_picture
+
+
+class EvaluationModule(L.LightningModule):
+    """Scores whole images, one at a time, at their own size."""
+
+    def __init__(
+        self,
+        network: Segmenter,
+        protocol: Protocol,
+        *,
+        num_classes: int,
+        absent: Literal["skip", "zero"],
+        pictures: "Pictures | None" = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.protocol = protocol
+        self.accumulated = SegmentationScores(num_classes, absent=absent)
+        self.pictures = pictures
+        self.scores: Scores | None = None
+
+    def test_step(self, batch: Sample, batch_idx: int) -> None:
+        """Compare one image's prediction with its mask."""
+        labels = self.protocol.scores(self.network, normalise(batch.image)).argmax(1)
+        self.accumulated.update(labels, batch.mask.long())
+        if self.pictures is not None:
+            self.pictures.save(batch, labels, batch_idx * self.trainer.world_size + self.global_rank)
+
+    def on_test_epoch_end(self) -> None:
+        """Summarise over all processes."""
+        self.scores = self.accumulated.scores()
+
+
+class Pictures:
+    """Saves image, truth and prediction side by side for `count` images spread evenly over `split`."""
+
+    def __init__(self, folder: Path, split: Split, palette: tuple[Colour, ...], *, count: int) -> None:
+        self.folder = folder
+        self.palette = palette
+        self.indices = (
+            {int(index) for index in np.linspace(0, len(split) - 1, min(count, len(split)))} if count else set()
+        )
+
+    def save(self, batch: Sample, labels: Tensor, index: int) -> None:
+        """Save image `index` if it was chosen."""
+        if index in self.indices:
+            image, truth, prediction = (
+                _array(tensor[0]) for tensor in (batch.image.permute(0, 2, 3, 1), batch.mask, labels)
+            )
+            save_picture(comparison(image, truth, prediction, self.palette), self.folder / f"{index:05d}.png")
+
+
+def _array(tensor: Tensor) -> UInt8:
+    return tensor.to(torch.uint8).cpu().numpy()
+
+
+class EvaluationLoader(L.LightningDataModule):
+    """Every image of a split exactly once, whatever the number of processes."""
+
+    def __init__(self, data: SegmentationData, split: str, *, workers: int) -> None:
+        super().__init__()
+        self.split = data.split(split)
+        self.workers = workers
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        """Return whole images, one a batch."""
+        trainer = self.trainer
+        assert trainer is not None
+        share = EvaluationShare(len(self.split), rank=trainer.global_rank, world_size=trainer.world_size)
+        samples = EvaluationSamples(self.split, to_sample)
+        return DataLoader(samples, batch_size=1, sampler=share, **worker_options(self.workers))

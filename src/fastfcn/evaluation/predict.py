@@ -1,0 +1,86 @@
+"""Segment images that have no truth."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from PIL import Image
+from rich.progress import track
+
+from fastfcn.checkpoints import network_of, read_checkpoint
+from fastfcn.composition import plain, require_known
+from fastfcn.data.dataset import UInt8
+from fastfcn.data.images import SUFFIXES, list_images, read_image
+from fastfcn.data.loading import normalise
+from fastfcn.evaluation.protocols import Protocol, find_protocol
+from fastfcn.models.segmenter import Segmenter
+from fastfcn.reporting.pictures import index_png, legend, overlay, save_picture
+
+
+@dataclass(frozen=True)
+class PredictionConfig:
+    """The root of conf/predict.yaml, resolved."""
+
+    checkpoint: str
+    images: str
+    output: str
+    protocol: str
+    opacity: float
+    device: str
+
+
+def predict(config: DictConfig) -> None:
+    """Write, for every image, an index mask and an overlay of its own size and name, and one legend."""
+    for key in config:
+        require_known(str(key), PredictionConfig.__dataclass_fields__)
+    settings = PredictionConfig(**plain(config))
+    if not 0 <= settings.opacity <= 1:
+        raise ValueError(f"opacity must be between 0 and 1, got {settings.opacity}")
+    paths = find_images(Path(settings.images))
+    checkpoint = read_checkpoint(settings.checkpoint)
+    protocol = find_protocol(settings.protocol)
+    network = network_of(checkpoint).to(_device(settings.device))
+    output, palette = Path(settings.output), checkpoint.description.palette
+    save_picture(legend(checkpoint.description.classes, palette), output / "legend.png")
+    for path in track(paths, description="predicting"):
+        image = read_image(path)
+        labels = segment(network, protocol, image)
+        save_picture(index_png(labels, palette), output / "masks" / f"{path.stem}.png")
+        blended = overlay(image, labels, palette, opacity=settings.opacity)
+        save_picture(Image.fromarray(blended), output / "overlays" / f"{path.stem}.jpg")
+    print(f"{len(paths)} predictions in {output}: masks/, overlays/, legend.png")
+
+
+def find_images(source: Path) -> list[Path]:
+    """Return the image at `source`, or all in that folder.
+
+    Raises FileNotFoundError if there are none, ValueError if two would be written under one name.
+    """
+    paths = list_images(source) if source.is_dir() else [source] if source.is_file() else []
+    if not paths:
+        raise FileNotFoundError(f"images={source} holds no images ({', '.join(SUFFIXES)})")
+    stems: dict[str, Path] = {}
+    for path in paths:
+        other = stems.setdefault(path.stem, path)
+        if other != path:
+            raise ValueError(f"{other.name} and {path.name} would both become {path.stem}.png; rename one")
+    return paths
+
+
+@torch.inference_mode()
+def segment(network: Segmenter, protocol: Protocol, image: UInt8) -> UInt8:
+    """Return the class index of every pixel of an RGB image (H, W, 3)."""
+    device = next(network.parameters()).device
+    pixels = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0).to(device)
+    labels: UInt8 = protocol.scores(network, normalise(pixels))[0].argmax(0).to(torch.uint8).cpu().numpy()
+    return labels
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {name}") from error

@@ -1,0 +1,38 @@
+"""How a whole image is scored."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from fastfcn.models.segmenter import Segmenter
+
+
+class Protocol(ABC):
+    """Turns normalised images (1, 3, H, W) of any size into class scores (1, C, H, W); metrics' keys end in `name`."""
+
+    name: str
+
+    @abstractmethod
+    def scores(self, network: Segmenter, images: Tensor) -> Tensor:
+        """Score every pixel; the class is the argmax."""
+
+
+class FullImage(Protocol):
+    """One pass over the whole image at its own size."""
+
+    name = "full"
+
+    def scores(self, network: Segmenter, images: Tensor) -> Tensor:
+        """Return the network's logits."""
+        logits: Tensor = network(images).logits
+        return logits
+
+
+PROTOCOLS: dict[str, type[Protocol]] = {protocol.name: protocol for protocol in (FullImage,)}
+
+
+def find_protocol(name: str) -> Protocol:
+    """Return the protocol called `name`. Raises ValueError if there is none."""
+    if name not in PROTOCOLS:
+        raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {name}")
+    return PROTOCOLS[name]()

@@ -1,0 +1,102 @@
+"""Evaluate a checkpoint on a split, from nothing but the checkpoint and the data."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+from omegaconf import DictConfig, OmegaConf
+
+from fastfcn.checkpoints import Checkpoint, data_of, network_of, read_checkpoint, write_atomically
+from fastfcn.composition import build, plain, require_known
+from fastfcn.console import quieten_libraries
+from fastfcn.data.dataset import SegmentationData
+from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
+from fastfcn.evaluation.protocols import find_protocol
+from fastfcn.reporting.result import write_result
+from fastfcn.reporting.tables import print_scores
+
+TRAINING_ONLY = ("recipe", "augmentation", "suggested", "loss")  # what data=NAME brings for training
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """The root of conf/evaluate.yaml, resolved."""
+
+    checkpoint: str
+    data: dict[str, Any]
+    split: str | None
+    protocol: str
+    absent: Literal["skip", "zero"]
+    pictures: int
+    workers: int
+    devices: int
+    trainer: dict[str, Any]
+
+
+def evaluate(config: DictConfig, run_dir: Path) -> None:
+    """Score config.checkpoint and write result.json, and pictures, into `run_dir`."""
+    started = time.perf_counter()
+    quieten_libraries()
+    for key in (*TRAINING_ONLY, *config):
+        require_known(str(key), (*TRAINING_ONLY, *EvaluationConfig.__dataclass_fields__))
+    content = plain(OmegaConf.masked_copy(config, [str(key) for key in config if key not in TRAINING_ONLY]))
+    settings = EvaluationConfig(**content)
+    result = run_dir / "result.json"
+    if result.exists():
+        raise ValueError(f"{result} exists and is not overwritten; give another hydra.run.dir=")
+    checkpoint = read_checkpoint(settings.checkpoint)
+    network = network_of(checkpoint)
+    data = open_data(checkpoint, settings.data)
+    split = settings.split or data.val_split
+    loader = EvaluationLoader(data, split, workers=settings.workers)
+    module = EvaluationModule(
+        network,
+        find_protocol(settings.protocol),
+        num_classes=len(data.classes),
+        absent=settings.absent,
+        pictures=Pictures(run_dir / "pictures", loader.split, data.palette, count=settings.pictures),
+    )
+    trainer: L.Trainer = build(
+        settings.trainer, "trainer", devices=settings.devices, logger=False, use_distributed_sampler=False
+    )
+    trainer.test(module, datamodule=loader, verbose=False)
+    if trainer.is_global_zero:
+        scores = module.scores
+        assert scores is not None
+        print_scores(scores, data.classes, title=f"{settings.checkpoint} on {data.name} {split}")
+        write_atomically(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(content)).encode())
+        write_result(
+            result,
+            metrics={
+                f"{split}/miou_{settings.protocol}": scores.miou,
+                f"{split}/pixacc_{settings.protocol}": scores.pixacc,
+            },
+            iou=dict(zip(data.classes, scores.iou.tolist(), strict=True)),
+            network=network,
+            data=data.name,
+            seed=None,
+            seconds=time.perf_counter() - started,
+            checkpoint=str(Path(settings.checkpoint).resolve()),
+            images=len(loader.split),
+        )
+
+
+def open_data(checkpoint: Checkpoint, chosen: Mapping[str, Any]) -> SegmentationData:
+    """Open the data that a command names, or else the data that the checkpoint was trained on.
+
+    Raises ValueError if its classes are not those of the checkpoint.
+    """
+    overrides = {key: value for key, value in chosen.items() if value is not None}
+    node = overrides if "_target_" in overrides else {**data_of(checkpoint), **overrides}
+    data: SegmentationData = build(node, "data")
+    known = checkpoint.description.classes
+    if len(data.classes) != len(known):
+        raise ValueError(
+            f"the checkpoint predicts {len(known)} classes ({', '.join(known[:3])}, ...), "
+            f"data={data.name} has {len(data.classes)} ({', '.join(data.classes[:3])}, ...); "
+            "evaluate on the data it was trained on"
+        )
+    return data

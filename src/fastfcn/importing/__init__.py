@@ -1,0 +1,1 @@
+"""Released checkpoints of other implementations."""

@@ -1,0 +1,93 @@
+"""Backbones: any encoder of segmentation-models-pytorch (timm's under `tu-NAME`), with four named maps."""
+
+import difflib
+from typing import Literal, cast
+
+import segmentation_models_pytorch as smp
+import timm
+import torch
+from torch import Tensor, nn
+
+from fastfcn.models.dilation import dilate
+from fastfcn.models.features import Channels, Features
+
+OUTPUT_STRIDES = (8, 16, 32)
+
+
+class Backbone(nn.Module):
+    """A classification network that returns C2 to C5.
+
+    `output_stride` 8 or 16 trades the last strides for dilation with the paper's placement. `weights` only says
+    where to begin: building a network downloads nothing, `fastfcn.models.pretrained.load_pretrained` does. Raises
+    ValueError for a name that does not exist or an encoder that cannot serve.
+    """
+
+    def __init__(self, name: str, *, output_stride: Literal[8, 16, 32] = 32, weights: str | None = None) -> None:
+        super().__init__()
+        if output_stride not in OUTPUT_STRIDES:
+            raise ValueError(f"model.backbone.output_stride must be 8, 16 or 32, got {output_stride}")
+        self.name = name
+        self.output_stride = output_stride
+        self.weights = weights
+        self.encoder = build_encoder(name, output_stride)
+        self.channels = Channels(*self._check_channels()[2:])
+        self._check_strides()
+
+    def forward(self, images: Tensor) -> Features:
+        """Compute the maps of `images` (B, 3, H, W)."""
+        _, _, c2, c3, c4, c5 = self.encoder(images)
+        return Features(c2, c3, c4, c5)
+
+    def _check_channels(self) -> list[int]:
+        channels = cast(list[int], self.encoder.out_channels)
+        if len(channels) != 6 or 0 in channels[2:]:
+            raise ValueError(
+                f"model.backbone.name={self.name} has no maps at strides 4, 8, 16 and 32 (channels {channels}); "
+                "choose a backbone with five stages such as resnet50"
+            )
+        return channels
+
+    @torch.no_grad()
+    def _check_strides(self) -> None:
+        side = 64
+        self.eval()
+        try:
+            maps = self(torch.zeros(1, 3, side, side))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise ValueError(f"model.backbone.name={self.name} cannot take images of any size: {error}") from error
+        self.train()
+        strides = [side // features.shape[-1] for features in (maps.c3, maps.c4, maps.c5)]
+        expected = [min(stride, self.output_stride) for stride in OUTPUT_STRIDES]
+        if strides != expected:
+            raise ValueError(_no_dilation(self.name, self.output_stride))
+
+
+def build_encoder(name: str, output_stride: int = 32) -> nn.Module:
+    """Build an SMP encoder with random weights."""
+    from_timm = name.startswith("tu-")
+    try:
+        encoder: nn.Module = smp.encoders.get_encoder(
+            name, depth=5, weights=None, output_stride=output_stride if from_timm else 32
+        )
+        if output_stride < 32 and not from_timm:
+            dilate(encoder, output_stride)
+    except (KeyError, RuntimeError, ValueError, NotImplementedError, TypeError, AttributeError) as error:
+        raise ValueError(_explain(name, output_stride, error)) from error
+    return encoder
+
+
+def _explain(name: str, output_stride: int, error: Exception) -> str:
+    known = [*smp.encoders.get_encoder_names(), *(f"tu-{model}" for model in timm.list_models())]
+    if name.split(".")[0] not in known:
+        close = ", ".join(difflib.get_close_matches(name, known, n=3)) or "resnet50, tu-resnet50s"
+        return f"model.backbone.name={name} is not an SMP encoder; close names: {close}"
+    if output_stride < 32:
+        return _no_dilation(name, output_stride)
+    return f"model.backbone.name={name} cannot serve as a backbone: {error}"
+
+
+def _no_dilation(name: str, output_stride: int) -> str:
+    return (
+        f"model.backbone.name={name} cannot be dilated to output stride {output_stride}; "
+        "use model.backbone.output_stride=32 with model/upsampling=jpu, or a ResNet"
+    )

@@ -1,0 +1,41 @@
+"""DeepLabV3 head: atrous spatial pyramid pooling (arXiv:1706.05587, section 3.3)."""
+
+import torch
+from torch import Tensor, nn
+
+from fastfcn.models.features import Features, HeadInputs, HeadOutput
+from fastfcn.models.heads.base import Head, classifier
+from fastfcn.models.layers.convolution import ConvNormReLU
+
+
+class ASPP(nn.Module):
+    """A 1x1 branch, dilated 3x3 branches and image pooling side by side, joined and projected to `width`."""
+
+    def __init__(self, in_channels: int, width: int, dilations: tuple[int, ...]) -> None:
+        super().__init__()
+        self.pointwise = ConvNormReLU(in_channels, width, 1)
+        self.atrous = nn.ModuleList(ConvNormReLU(in_channels, width, 3, dilation=dilation) for dilation in dilations)
+        self.image_pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), ConvNormReLU(in_channels, width, 1))
+        self.project = nn.Sequential(ConvNormReLU((2 + len(dilations)) * width, width, 1), nn.Dropout2d(0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `x` (B, in_channels, h, w) to (B, width, h, w)."""
+        pooled = self.image_pool(x).expand(-1, -1, *x.shape[-2:])
+        branches = [self.pointwise(x), *(branch(x) for branch in self.atrous), pooled]
+        projected: Tensor = self.project(torch.cat(branches, dim=1))
+        return projected
+
+
+class DeepLabV3Head(Head):
+    """ASPP to an eighth of the channels (256 of 2048), a 3x3 convolution, then the classifier."""
+
+    def __init__(self, inputs: HeadInputs, num_classes: int, *, dilations: tuple[int, ...] = (12, 24, 36)) -> None:
+        super().__init__()
+        width = inputs.channels // 8
+        self.aspp = ASPP(inputs.channels, width, dilations)
+        self.refine = ConvNormReLU(width, width, 3)
+        self.classify = classifier(width, num_classes)
+
+    def forward(self, x: Tensor, features: Features) -> HeadOutput:
+        """Classify `x` (B, C, h, w)."""
+        return HeadOutput(self.classify(self.refine(self.aspp(x))))

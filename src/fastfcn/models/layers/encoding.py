@@ -1,0 +1,31 @@
+"""Encoding layer: residuals to a learned dictionary (Deep TEN, arXiv:1612.02844; EncNet, arXiv:1803.08904)."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Encoding(nn.Module):
+    """Soft-assign every pixel to `codewords` and sum its residuals to each.
+
+    With a = softmax over k of s_k * ||x_i - d_k||^2, code k is the sum over i of a_ik (x_i - d_k). Both the distances
+    and the sums are matrix products, so nothing larger than (B, N, K) is stored; all residuals would take (B, N, K, D).
+    """
+
+    def __init__(self, channels: int, codewords: int) -> None:
+        super().__init__()
+        bound = (codewords * channels) ** -0.5
+        self.codewords = nn.Parameter(torch.empty(codewords, channels).uniform_(-bound, bound))
+        self.scale = nn.Parameter(torch.empty(codewords).uniform_(-1, 0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Encode `x` (B, D, H, W) as (B, K, D). Computed in float32 at least, whatever the autocast type."""
+        with torch.autocast(x.device.type, enabled=False):
+            pixels = x.flatten(2).transpose(1, 2).to(self.codewords.dtype)  # (B, N, D)
+            assignment = self._assign(pixels)  # (B, N, K)
+            sums = assignment.transpose(1, 2) @ pixels  # (B, K, D)
+            return sums - assignment.sum(1).unsqueeze(-1) * self.codewords
+
+    def _assign(self, pixels: Tensor) -> Tensor:
+        products = pixels @ self.codewords.T  # (B, N, K)
+        distances = pixels.square().sum(-1, keepdim=True) - 2 * products + self.codewords.square().sum(-1)
+        return torch.softmax(self.scale * distances, dim=-1)

@@ -1,0 +1,82 @@
+"""Pretrained backbone weights: the only place that may download, called by the training script alone."""
+
+from pathlib import Path
+
+import segmentation_models_pytorch as smp
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from fastfcn.models.backbone import Backbone
+
+IMAGENET_TAGS = {"resnet50s": "gluon_in1k", "resnet101s": "gluon_in1k", "resnet152s": "gluon_in1k"}
+CLASSIFIER = (
+    "fc.",
+    "last_linear.",
+    "classifier.",
+    "head.fc.",
+)  # the parts of a classification network that a backbone drops
+
+
+def load_pretrained(backbone: Backbone) -> str | None:
+    """Fill `backbone` as its `weights` say: None, `imagenet` (downloaded once, then cached) or a state dict's path.
+
+    Returns what was loaded, for the log. Raises ValueError if the weights cannot be had or do not fit.
+    """
+    if backbone.weights is None:
+        return None
+    if backbone.weights == "imagenet":
+        weights, source = _download(backbone.name)
+    else:
+        weights, source = _read(Path(backbone.weights), backbone), backbone.weights
+    own = backbone.encoder.state_dict()
+    unfit = [
+        name
+        for name, tensor in own.items()
+        if not name.endswith("num_batches_tracked") and (name not in weights or weights[name].shape != tensor.shape)
+    ]
+    if unfit:
+        raise ValueError(
+            f"model.backbone.weights={backbone.weights} does not fit {backbone.name}: "
+            f"{len(unfit)} tensors are missing or of another shape, first {', '.join(unfit[:3])}"
+        )
+    # SMP overrides load_state_dict in ways that differ by encoder; the tensors are checked above
+    nn.Module.load_state_dict(backbone.encoder, {name: weights[name] for name in own if name in weights}, strict=False)
+    return source
+
+
+def _download(name: str) -> tuple[dict[str, Tensor], str]:
+    try:
+        if name.startswith("tu-"):
+            model = name.removeprefix("tu-")
+            if "." not in model and model in IMAGENET_TAGS:
+                model = f"{model}.{IMAGENET_TAGS[model]}"
+            if not timm.models.is_model_pretrained(model):
+                raise ValueError(f"timm has no pretrained weights for {model}")
+            encoder = smp.encoders.get_encoder(f"tu-{model}", depth=5, weights=True)
+            return encoder.state_dict(), model
+        encoder = smp.encoders.get_encoder(name, depth=5, weights="imagenet")
+        return encoder.state_dict(), f"{name} (imagenet)"
+    except Exception as error:  # the hub's client raises errors of many libraries
+        raise ValueError(
+            f"model.backbone.weights=imagenet cannot be had for {name} ({type(error).__name__}: "
+            f"{str(error).splitlines()[0][:120]}); connect to the network, give model.backbone.weights=PATH, or train "
+            "from random weights with model.backbone.weights=null"
+        ) from error
+
+
+def _read(path: Path, backbone: Backbone) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise ValueError(f"model.backbone.weights={path} is no file; use null, imagenet or the path of a state dict")
+    if path.suffix == ".safetensors":
+        weights: dict[str, Tensor] = load_file(path)
+    else:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        weights = content.get("state_dict", content)
+    prefix = "model." if backbone.name.startswith("tu-") else ""
+    return {
+        name if name.startswith(prefix) else prefix + name: tensor
+        for name, tensor in weights.items()
+        if not name.startswith(CLASSIFIER)
+    }

@@ -1,0 +1,1 @@
+"""Modules that give the head a map of higher resolution; one file each."""

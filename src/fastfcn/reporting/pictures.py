@@ -1,0 +1,61 @@
+"""Label maps as pictures."""
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from fastfcn.data.dataset import UInt8
+from fastfcn.data.palette import Colour, png_palette
+
+SWATCH = 20  # pixels
+GAP = 6
+
+
+def index_png(labels: UInt8, palette: tuple[Colour, ...]) -> Image.Image:
+    """Make an 8-bit picture of class indices (H, W) that shows in the palette's colours."""
+    image = Image.fromarray(labels).convert("L")
+    image.putpalette(png_palette(palette))
+    return image
+
+
+def colourise(labels: UInt8, palette: tuple[Colour, ...]) -> UInt8:
+    """Turn class indices (H, W) into RGB (H, W, 3); ignored pixels are white."""
+    table = np.array(png_palette(palette), np.uint8).reshape(256, 3)
+    return table[labels]
+
+
+def overlay(image: UInt8, labels: UInt8, palette: tuple[Colour, ...], *, opacity: float = 0.6) -> UInt8:
+    """Lay the coloured `labels` (H, W) over `image` (H, W, 3)."""
+    blended = (1 - opacity) * image + opacity * colourise(labels, palette)
+    return blended.round().astype(np.uint8)
+
+
+def legend(classes: tuple[str, ...], palette: tuple[Colour, ...]) -> Image.Image:
+    """Draw every class name beside its colour."""
+    font = ImageFont.load_default(size=14)
+    names = [textwrap.shorten(name, 40) for name in classes]
+    width = SWATCH + 3 * GAP + max(int(font.getlength(name)) for name in names)
+    picture = Image.new("RGB", (width, GAP + len(names) * (SWATCH + GAP)), "white")
+    draw = ImageDraw.Draw(picture)
+    for row, (name, colour) in enumerate(zip(names, palette, strict=True)):
+        top = GAP + row * (SWATCH + GAP)
+        draw.rectangle((GAP, top, GAP + SWATCH, top + SWATCH), fill=colour, outline="black")
+        draw.text((2 * GAP + SWATCH, top + SWATCH // 2), name, fill="black", font=font, anchor="lm")
+    return picture
+
+
+def comparison(image: UInt8, truth: UInt8, prediction: UInt8, palette: tuple[Colour, ...]) -> Image.Image:
+    """Put image, truth and prediction side by side; what the truth ignores is white in both."""
+    shown = np.where(truth == 255, truth, prediction)
+    gap = np.full((image.shape[0], GAP, 3), 255, np.uint8)
+    return Image.fromarray(np.hstack([image, gap, colourise(truth, palette), gap, colourise(shown, palette)]))
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Save a picture whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    picture.save(temporary, format="JPEG" if path.suffix == ".jpg" else "PNG")
+    temporary.replace(path)

@@ -1,0 +1,99 @@
+"""result.json: what a run measured, and what made it."""
+
+import json
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from fastfcn.checkpoints import write_atomically
+from fastfcn.models.segmenter import Segmenter
+
+PACKAGES = (
+    "torch",
+    "lightning",
+    "hydra-core",
+    "torchmetrics",
+    "segmentation-models-pytorch",
+    "timm",
+    "albumentations",
+    "wandb",
+)
+
+
+def write_result(
+    path: Path,
+    *,
+    metrics: dict[str, float],
+    iou: dict[str, float],
+    network: Segmenter,
+    data: str,
+    seed: int | None,
+    seconds: float,
+    **more: Any,
+) -> None:
+    """Write a result file; metrics are fractions in 0..1, classes that occur nowhere have a null IoU."""
+    device = next(network.parameters()).device
+    content = {
+        "metrics": metrics,
+        "iou": {name: None if value != value else value for name, value in iou.items()},
+        "model": describe(network),
+        "data": data,
+        "seed": seed,
+        "commit": commit(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "gflops": gflops(network),
+        "seconds": round(seconds, 1),
+        **more,
+    }
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def describe(network: Segmenter) -> dict[str, Any]:
+    """Name the parts of a network as the configuration does."""
+    return {
+        "backbone": network.backbone.name,
+        "output_stride": network.backbone.output_stride,
+        "upsampling": _file_of(network.upsampling),
+        "head": _file_of(network.head),
+    }
+
+
+def _file_of(part: object) -> str:
+    return type(part).__module__.rpartition(".")[2]
+
+
+def gflops(network: Segmenter, size: int = 512) -> float:
+    """Count the floating-point operations of one image of `size` x `size`, in 1e9; a multiply-add counts as two.
+
+    512 is the size of the paper's speed table. Nothing is computed: the tensors are fake.
+    """
+    training = network.training
+    network.eval()
+    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 3, size, size, device=next(network.parameters()).device))
+    network.train(training)
+    return round(float(counter.get_total_flops()) / 1e9, 3)
+
+
+def commit() -> str | None:
+    """Return the commit of the source tree, marked `-dirty` with local changes; None outside a checkout."""
+    folder = Path(__file__).parent
+    try:
+        run = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return run.stdout.strip()

@@ -1,0 +1,126 @@
+"""The LightningModule: network, loss, metrics and optimiser, joined."""
+
+import logging
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from fastfcn.data.dataset import Sample
+from fastfcn.data.sampling import derive_seed
+from fastfcn.evaluation.metrics import BEST_METRIC, Scores, SegmentationScores
+from fastfcn.models.features import Prediction
+from fastfcn.models.segmenter import Segmenter
+from fastfcn.training.losses import SegmentationLoss
+from fastfcn.training.recipe import Recipe, build_optimiser, parameter_groups, poly_schedule
+
+log = logging.getLogger(__name__)
+
+
+class NonFiniteLossError(RuntimeError):
+    """Training cannot go on: the loss is NaN or infinite."""
+
+
+class SegmentationModule(L.LightningModule):
+    """Trains `network`. `description` is the plain dict that lets a checkpoint rebuild the network by itself."""
+
+    def __init__(
+        self,
+        network: Segmenter,
+        loss: SegmentationLoss,
+        recipe: Recipe,
+        *,
+        num_classes: int,
+        seed: int,
+        description: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(description, logger=False)
+        self.network = network
+        self.loss = loss
+        self.recipe = recipe
+        self.seed = seed
+        self.scores = SegmentationScores(num_classes)
+        self.last_scores: Scores | None = None
+
+    def train(self, mode: bool = True) -> "SegmentationModule":
+        """Switch to training; BatchNorm keeps its statistics where the recipe freezes them."""
+        super().train(mode)
+        if mode and self.recipe.frozen_bn:
+            for module in self.network.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def forward(self, images: Tensor) -> Prediction:
+        """Segment normalised images (B, 3, H, W)."""
+        if self.recipe.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        prediction: Prediction = self.network(images)
+        return prediction
+
+    def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
+        """Tie dropout to (seed, epoch, batch, rank), so that a resumed run draws what an unbroken one would."""
+        torch.manual_seed(derive_seed(self.seed, self.current_epoch, batch_idx, self.global_rank))
+
+    def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
+        """Return the total loss of a batch."""
+        losses = self.loss(self(batch.image), batch.mask)
+        self._require_finite(losses.total)
+        size = len(batch.image)
+        self.log("train/loss", losses.total, prog_bar=True, batch_size=size)
+        self.log_dict({f"train/loss_{name}": part for name, part in losses.named().items()}, batch_size=size)
+        total: Tensor = losses.total
+        return total
+
+    def validation_step(self, batch: Sample, batch_idx: int) -> None:
+        """Accumulate the scores of centre crops."""
+        prediction = self(batch.image)
+        losses = self.loss(prediction, batch.mask)
+        self.log("val/loss", losses.total, batch_size=len(batch.image), sync_dist=True, logger=self._fitting)
+        self.scores.update(prediction.logits.argmax(1), batch.mask)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log mIoU and pixAcc of the split."""
+        scores = self.last_scores = self.scores.scores()
+        self.scores.reset()
+        self.log(BEST_METRIC, scores.miou, prog_bar=True, logger=self._fitting)
+        self.log("val/pixacc", scores.pixacc, logger=self._fitting)
+        if scores.absent and not self.trainer.sanity_checking:
+            log.info("%d classes occur neither in prediction nor in truth and are left out of mIoU", scores.absent)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Build SGD and the poly schedule over all optimiser steps of the run."""
+        trainer = self.trainer
+        batch = self.recipe.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+        lr = self.recipe.effective_lr(batch)
+        steps = int(trainer.estimated_stepping_batches)
+        log.info(
+            "effective batch %d, lr %g (backbone) and %g (rest), %d steps",
+            batch,
+            lr,
+            lr * self.recipe.head_lr_factor,
+            steps,
+        )
+        optimiser = build_optimiser(
+            parameter_groups(self.network, lr, self.recipe.head_lr_factor), self.recipe.weight_decay
+        )
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": poly_schedule(optimiser, steps), "interval": "step"},
+        }
+
+    @property
+    def _fitting(self) -> bool:
+        """False in the check of best.ckpt after training, which is no point of the learning curve."""
+        return self.trainer.state.fn == TrainerFn.FITTING
+
+    def _require_finite(self, total: Tensor) -> None:
+        if not torch.isfinite(total):
+            raise NonFiniteLossError(
+                f"the loss is {total.item()} at step {self.global_step} (epoch {self.current_epoch}); "
+                "lower recipe.lr, set trainer.gradient_clip_val=1 or use precision 32, then go on with resume=last"
+            )

@@ -1,0 +1,179 @@
+"""One training run, from a composed configuration to its folder of results."""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.accelerators import CUDAAccelerator
+from omegaconf import DictConfig, OmegaConf
+
+from fastfcn.checkpoints import (
+    AtomicCheckpointIO,
+    Description,
+    build_network,
+    load_weights,
+    read_checkpoint,
+    read_step,
+    write_atomically,
+)
+from fastfcn.composition import build, plain, require_known
+from fastfcn.console import quieten_libraries
+from fastfcn.data.augmentation import Augmentation
+from fastfcn.data.dataset import SegmentationData
+from fastfcn.data.loading import SegmentationLoaders
+from fastfcn.evaluation.metrics import BEST_METRIC
+from fastfcn.models.pretrained import load_pretrained
+from fastfcn.models.segmenter import Segmenter
+from fastfcn.reporting.result import write_result
+from fastfcn.reporting.tables import print_scores
+from fastfcn.tracking import Logging, close_loggers
+from fastfcn.training.callbacks import training_callbacks
+from fastfcn.training.module import SegmentationModule
+from fastfcn.training.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The root of conf/train.yaml, resolved; nodes are plain dicts."""
+
+    model: dict[str, Any]
+    data: dict[str, Any]
+    recipe: dict[str, Any]
+    augmentation: dict[str, Any]
+    loss: dict[str, Any]
+    trainer: dict[str, Any]
+    logger: dict[str, Any]
+    seed: int
+    resume: str | None
+    init: str | None
+    devices: int
+    num_nodes: int
+    checkpoint_every: int
+    suggested: dict[str, Any] | None = None
+
+
+def read_config(config: DictConfig) -> RunConfig:
+    """Resolve the root configuration. Raises ValueError for a value not given or a key that nothing reads."""
+    content = plain(config)
+    for key in content:
+        require_known(key, RunConfig.__dataclass_fields__)
+    return RunConfig(**content)
+
+
+def train(config: DictConfig, run_dir: Path) -> None:
+    """Train as `config` says and leave config.yaml, checkpoints, metrics and result.json in `run_dir`."""
+    started = time.perf_counter()
+    quieten_libraries()
+    settings = read_config(config)
+    checkpoint = find_resume(settings.resume, run_dir)
+    parts = build_parts(settings, run_dir, checkpoint)
+    if parts.trainer.is_global_zero:
+        write_atomically(run_dir / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
+    try:
+        parts.trainer.fit(parts.module, datamodule=parts.loaders, ckpt_path=checkpoint, weights_only=True)
+    finally:
+        close_loggers(parts.trainer.loggers)
+    best = run_dir / "checkpoints" / "best.ckpt"
+    parts.trainer.validate(parts.module, datamodule=parts.loaders, ckpt_path=best, weights_only=True, verbose=False)
+    if parts.trainer.is_global_zero:
+        scores = parts.module.last_scores
+        assert scores is not None
+        print_scores(scores, parts.data.classes, title=f"{best} on {parts.data.val_split} (centre crops)")
+        write_result(
+            run_dir / "result.json",
+            metrics={BEST_METRIC: scores.miou, "val/pixacc": scores.pixacc},
+            iou=dict(zip(parts.data.classes, scores.iou.tolist(), strict=True)),
+            network=parts.module.network,
+            data=parts.data.name,
+            seed=settings.seed,
+            seconds=time.perf_counter() - started,
+        )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of."""
+
+    data: SegmentationData
+    loaders: SegmentationLoaders
+    module: SegmentationModule
+    trainer: L.Trainer
+
+
+def build_parts(settings: RunConfig, run_dir: Path, resumed: Path | None = None) -> Parts:
+    """Build data, network and trainer; everything that a user can have got wrong fails here, before training."""
+    L.seed_everything(settings.seed, workers=True, verbose=False)
+    recipe: Recipe = build(settings.recipe, "recipe")
+    data: SegmentationData = build(settings.data, "data")
+    for split in (data.train_split, data.val_split):
+        log.info("%s %s: %d images, %d classes", data.name, split, len(data.split(split)), len(data.classes))
+    augmentation: Augmentation = build(settings.augmentation, "augmentation")
+    network = build_network(settings.model, len(data.classes))
+    _begin_with_weights(network, settings)
+    log.info("suggested by the dataset: %s; in use: backbone %s", settings.suggested, network.backbone.name)
+    description = Description(settings.model, settings.data, data.classes, data.palette)
+    module = SegmentationModule(
+        network.to(memory_format=torch.channels_last) if recipe.channels_last else network,
+        build(settings.loss, "loss"),
+        recipe,
+        num_classes=len(data.classes),
+        seed=settings.seed,
+        description=description.to_dict(),
+    )
+    if recipe.compile:
+        network.compile()
+    loaders = SegmentationLoaders(
+        data, augmentation, batch_size=recipe.batch_size, workers=recipe.workers, seed=settings.seed
+    )
+    return Parts(data, loaders, module, build_trainer(settings, recipe, run_dir, resumed))
+
+
+def build_trainer(settings: RunConfig, recipe: Recipe, run_dir: Path, resumed: Path | None) -> L.Trainer:
+    """Build the Lightning trainer. BatchNorm is synchronised across GPUs; torch has no such layer for CPUs."""
+    logging_options: Logging = build(settings.logger, "logger")
+    on_gpu = settings.trainer["accelerator"] in ("auto", "gpu", "cuda") and CUDAAccelerator.is_available()
+    trainer: L.Trainer = build(
+        settings.trainer,
+        "trainer",
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        max_epochs=recipe.epochs,
+        default_root_dir=run_dir,
+        logger=logging_options.loggers(
+            run_dir, config=settings.__dict__, resume_step=None if resumed is None else read_step(resumed)
+        ),
+        callbacks=training_callbacks(run_dir, checkpoint_every=settings.checkpoint_every),
+        plugins=[AtomicCheckpointIO()],
+        sync_batchnorm=on_gpu and settings.devices * settings.num_nodes > 1,
+        use_distributed_sampler=False,  # the suite's own samplers know their place
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+    )
+    return trainer
+
+
+def find_resume(resume: str | None, run_dir: Path) -> Path | None:
+    """Find the checkpoint to go on from. Raises FileNotFoundError if there is none."""
+    if resume is None:
+        return None
+    path = run_dir / "checkpoints" / "last.ckpt" if resume == "last" else Path(resume)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"resume={resume}: no checkpoint at {path}; give the hydra.run.dir= of the run, or a path"
+        )
+    return path
+
+
+def _begin_with_weights(network: Segmenter, settings: RunConfig) -> None:
+    if settings.init is not None:
+        load_weights(network, read_checkpoint(settings.init).weights, settings.init)
+        log.info("weights from %s", settings.init)
+    elif settings.resume is None:
+        source = load_pretrained(network.backbone)
+        log.info("backbone weights: %s", source or "random")

@@ -1,0 +1,20 @@
+"""Train a network: python src/train.py model=encnet_jpu data=shapes."""
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from fastfcn.entry import entry_point
+
+
+@entry_point("train")
+def main(config: DictConfig) -> None:
+    """Train as composed; PyTorch is imported only once the configuration is sound."""
+    from fastfcn.training.run import train
+
+    train(config, Path(HydraConfig.get().runtime.output_dir))
+
+
+if __name__ == "__main__":
+    main()
