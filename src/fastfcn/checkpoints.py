@@ -1,5 +1,6 @@
 """Checkpoints that describe themselves: the weights, and plain data that says how to build the network around them."""
 
+import importlib
 import io
 import os
 import pickle
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.utils import get_class
 from lightning.fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 
@@ -104,9 +106,10 @@ def _first_line(error: Exception) -> str:
 def build_network(model: Mapping[str, Any], num_classes: int) -> Segmenter:
     """Build the network of a model configuration; targets outside this package are refused."""
     _require_own_targets(model)
-    network = build(model, "model", num_classes=num_classes)
-    if not isinstance(network, Segmenter):
-        raise ValueError(f"model._target_={model.get('_target_')} does not build a Segmenter")
+    target = model.get("_target_")
+    if target is None or not issubclass(get_class(target), Segmenter):
+        raise ValueError(f"model._target_={target} does not build a Segmenter")
+    network: Segmenter = build(model, "model", num_classes=num_classes)
     return network
 
 
@@ -127,8 +130,6 @@ def _require_own_targets(node: Any) -> None:
 
 def _is_own_class(target: str) -> bool:
     """Tell whether `target` is a class that a module of this package defines (not one that it merely imports)."""
-    import importlib
-
     module, _, name = target.rpartition(".")
     if not module.startswith(PACKAGE):
         return False

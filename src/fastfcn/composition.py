@@ -4,11 +4,12 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 Node = Mapping[str, Any]
 
@@ -38,13 +39,15 @@ def build(node: Node, path: str, **arguments: Any) -> Any:
 
 
 def check_keys(node: Node, path: str) -> None:
-    """Raise ValueError if a node with a `_target_`, here or below, has a key that the target does not take."""
+    """Raise ValueError if a node with a `_target_`, here or below, has a key or a value that the target does not take."""
     if "_target_" in node:
-        allowed = inspect.signature(_locate(node["_target_"], path)).parameters
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in allowed.values()):
-            for key in node:
-                if not key.startswith("_"):
-                    require_known(key, allowed, path)
+        target = _locate(node["_target_"], path)
+        allowed, hints = inspect.signature(target).parameters, _hints(target)
+        for key, value in node.items():
+            if not key.startswith("_"):
+                require_known(key, allowed, path)
+                if key in hints and not isinstance(value, Mapping):
+                    _require_type(value, hints[key], f"{path}.{key}")
     for key, value in node.items():
         if isinstance(value, Mapping):
             check_keys(value, f"{path}.{key}")
@@ -61,6 +64,21 @@ def require_known(key: str, allowed: Iterable[str], path: str = "") -> None:
     raise ValueError(f"{where} is not an option; {hint}Allowed{f' in {path}' if path else ''}: {', '.join(names)}")
 
 
+def _hints(target: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    except NameError:  # annotated with names that are imported for type checkers alone
+        return {}
+
+
+def _require_type(value: Any, hint: Any, path: str) -> None:
+    try:
+        TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise ValueError(f"{path}={value} does not fit: {reason[0].lower()}{reason[1:]}") from error
+
+
 def _locate(target: str, path: str) -> Any:
     module, _, name = target.rpartition(".")
     try:
@@ -70,6 +88,6 @@ def _locate(target: str, path: str) -> Any:
 
 
 def _cause(error: BaseException) -> str:
-    while error.__cause__ is not None:
+    while isinstance(error, InstantiationException) and error.__cause__ is not None:
         error = error.__cause__
     return str(error)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 log = logging.getLogger(__name__)
 
@@ -78,13 +79,17 @@ def close_loggers(loggers: list[Logger]) -> None:
 
 def csv_logger(run_dir: Path, resume_step: int | None) -> CSVLogger:
     """Log to `run_dir`/metrics.csv; a resumed run keeps the rows that came before it."""
-    file = run_dir / "metrics.csv"
+    logger = CSVLogger(save_dir=run_dir.parent, name=run_dir.name, version="")
+    _keep_rows(logger, run_dir / "metrics.csv", resume_step)
+    return logger
+
+
+@rank_zero_only
+def _keep_rows(logger: CSVLogger, file: Path, resume_step: int | None) -> None:
     rows: list[dict[str, Any]] = []
     if resume_step is not None and file.exists():
         with file.open(newline="") as stream:
             rows = [row for row in csv.DictReader(stream) if int(row["step"]) < resume_step]
     file.unlink(missing_ok=True)
-    logger = CSVLogger(save_dir=run_dir.parent, name=run_dir.name, version="")
     logger.experiment.metrics.extend(rows)
     logger.save()
-    return logger

@@ -13,7 +13,6 @@ from PIL import Image
 
 from fastfcn.data.dataset import IGNORE, Example, Sample, UInt8
 
-FLIP = 0.5  # probability
 BLUR_SIGMA = (0.0, 1.0)  # of the Gaussian, in pixels
 
 
@@ -35,8 +34,7 @@ class ScaledCrop(A.DualTransform):  # type: ignore[misc]  # albumentations is un
         """Draw scale and place: `size` (width, height) of the crop, `box` (left, top, right, bottom) in the source."""
         height, width = params["shape"][:2]
         short = self.py_random.randint(*self.short_side)
-        scale = short / min(height, width)
-        scaled = (short, int(width * scale)) if height < width else (int(height * scale), short)  # height, width
+        scaled = (height * short // min(height, width), width * short // min(height, width))
         crop = [min(self.crop_size, side) for side in scaled]
         free = [side - kept for side, kept in zip(scaled, crop, strict=True)]
         start = [room // 2 if self.centre else self.py_random.randint(0, room) for room in free]
@@ -64,11 +62,12 @@ class Augmentation:
     """Random flip, scale, crop and blur while training; a centre crop while validating.
 
     `base_size` times `scale` is the range of the short side, `crop_size` the side of the square crop, padded right
-    and bottom with black and IGNORE where the image is smaller, `blur` the probability of a Gaussian blur. Every
-    draw follows from the seed given with the example. Validation scales the short side to `crop_size`.
+    and bottom with black and IGNORE where the image is smaller; `flip` and `blur` are the probabilities of a mirror
+    image and of a Gaussian blur. Every draw follows from the seed given with the example. Validation scales the short
+    side to `crop_size`.
     """
 
-    def __init__(self, *, crop_size: int, base_size: int, scale: tuple[float, float], blur: float) -> None:
+    def __init__(self, *, crop_size: int, base_size: int, scale: tuple[float, float], flip: float, blur: float) -> None:
         low, high = (int(base_size * factor) for factor in scale)
         if crop_size < 1 or not 1 <= low <= high:
             raise ValueError(
@@ -82,7 +81,7 @@ class Augmentation:
         self.training = A.Compose(
             [
                 ScaledCrop((low, high), crop_size),
-                A.HorizontalFlip(p=FLIP),
+                A.HorizontalFlip(p=flip),
                 pad,
                 A.GaussianBlur(sigma_limit=BLUR_SIGMA, blur_limit=0, p=blur),
             ]

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fastfcn.data.augmentation import Augmentation
-from fastfcn.data.dataset import IGNORE, Example, Sample, SegmentationData, Split
+from fastfcn.data.dataset import Example, Sample, SegmentationData, Split
 from fastfcn.data.sampling import Draw, EvaluationShare, TrainingBatches
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, in RGB, as the authors normalise
@@ -51,31 +51,20 @@ class EvaluationSamples(Dataset[Sample]):
         return self.transform(self.split[index])
 
 
-class ResumableLoader(DataLoader[Sample]):
-    """A loader of TrainingBatches that knows how many batches it has handed out, and resumes there.
+class TrainingLoader(DataLoader[Sample]):
+    """A loader of TrainingBatches that moves their place on with every batch the trainer takes.
 
-    Lightning keeps `state_dict` in its checkpoints. The position counts what the trainer took, not what workers
-    fetched ahead.
+    Workers fetch ahead; what they have fetched and the trainer has not taken does not count.
     """
 
     batch_sampler: TrainingBatches
 
     def __iter__(self) -> Iterator[Sample]:  # type: ignore[override]  # as a generator it starts with the first batch
-        """Yield the rest of the epoch."""
-        self._position = self.batch_sampler.start
+        """Yield the rest of the epoch, or the next one where none is left."""
+        self.batch_sampler.begin()
         for batch in super().__iter__():
-            self._position += 1
+            self.batch_sampler.batch += 1
             yield batch
-
-    def state_dict(self) -> dict[str, int]:
-        """Return the place of the next batch."""
-        return {"epoch": self.batch_sampler.epoch, "batch": getattr(self, "_position", 0)}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go to the place of `state`."""
-        self.batch_sampler.epoch, self.batch_sampler.start = state["epoch"], state["batch"]
-        if self.batch_sampler.start >= len(self.batch_sampler):
-            self.batch_sampler.set_epoch(state["epoch"] + 1)
 
 
 class SegmentationLoaders(L.LightningDataModule):
@@ -90,13 +79,25 @@ class SegmentationLoaders(L.LightningDataModule):
         self.batch_size = batch_size
         self.workers = workers
         self.seed = seed
+        self._batches: TrainingBatches | None = None
+        self._resume: dict[str, int] = {}
 
-    def train_dataloader(self) -> ResumableLoader:
+    def state_dict(self) -> dict[str, int]:
+        """Return the place of the next training batch, for Lightning's checkpoints."""
+        return {"epoch": self._batches.epoch, "batch": self._batches.batch} if self._batches is not None else {}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Have training begin at the place of `state`."""
+        self._resume = state
+
+    def train_dataloader(self) -> TrainingLoader:
         """Return the augmented training split."""
         split = self.data.split(self.data.train_split)
-        batches = TrainingBatches(len(split), batch_size=self.batch_size, seed=self.seed, **self._place())
-        return ResumableLoader(
-            TrainingSamples(split, self.augmentation), batch_sampler=batches, **worker_options(self.workers)
+        self._batches = TrainingBatches(
+            len(split), batch_size=self.batch_size, seed=self.seed, **self._place(), **self._resume
+        )
+        return TrainingLoader(
+            TrainingSamples(split, self.augmentation), batch_sampler=self._batches, **worker_options(self.workers)
         )
 
     def val_dataloader(self) -> DataLoader[Sample]:
@@ -117,6 +118,3 @@ class SegmentationLoaders(L.LightningDataModule):
 def worker_options(workers: int) -> dict[str, Any]:
     """DataLoader arguments that every loader shares."""
     return {"num_workers": workers, "persistent_workers": workers > 0, "pin_memory": torch.cuda.is_available()}
-
-
-__all__ = ["IGNORE", "ResumableLoader", "SegmentationLoaders", "normalise", "worker_options"]

@@ -24,12 +24,22 @@ def derive_seed(*parts: int) -> int:
 class TrainingBatches(Sampler[list[Draw]]):
     """The share that one rank has of every global batch of an epoch, in a shuffled order.
 
-    A global batch is the same for any number of processes: rank r of n takes every n-th place of it, beginning at
-    r. An incomplete last batch is dropped, as in the authors' code. `start` skips batches that a resumed run has
-    seen.
+    A global batch is the same for any number of processes: rank r of n takes every n-th place of it, beginning at r.
+    An incomplete last batch is dropped, as in the authors' code. `epoch` and `batch` are the place of the next batch;
+    whoever takes batches moves it on, and a resumed run sets it.
     """
 
-    def __init__(self, length: int, *, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        length: int,
+        *,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        epoch: int = 0,
+        batch: int = 0,
+    ) -> None:
         self.global_batch = batch_size * world_size
         if length < self.global_batch:
             raise ValueError(
@@ -40,8 +50,8 @@ class TrainingBatches(Sampler[list[Draw]]):
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
-        self.epoch = 0
-        self.start = 0
+        self.epoch = epoch
+        self.batch = batch
 
     def __len__(self) -> int:
         """Return the number of batches in a whole epoch."""
@@ -50,14 +60,14 @@ class TrainingBatches(Sampler[list[Draw]]):
     def __iter__(self) -> Iterator[list[Draw]]:
         """Yield the rest of the epoch."""
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
-        for batch in range(self.start, len(self)):
+        for batch in range(self.batch, len(self)):
             places = range(batch * self.global_batch + self.rank, (batch + 1) * self.global_batch, self.world_size)
             yield [Draw(int(order[place]), derive_seed(self.seed, self.epoch, place)) for place in places]
 
-    def set_epoch(self, epoch: int) -> None:
-        """Begin `epoch`; a no-op in the middle of it, where a resumed run stands."""
-        if epoch != self.epoch:
-            self.epoch, self.start = epoch, 0
+    def begin(self) -> None:
+        """Go to the next epoch if this one has no batch left."""
+        if self.batch >= len(self):
+            self.epoch, self.batch = self.epoch + 1, 0
 
 
 class EvaluationShare(Sampler[int]):

@@ -16,7 +16,7 @@ from fastfcn.evaluation.metrics import BEST_METRIC
 log = logging.getLogger(__name__)
 
 
-def training_callbacks(run_dir: Path, *, checkpoint_every: int) -> list[Callback]:
+def training_callbacks(run_dir: Path, *, checkpoint_every: int, progress_bar: bool) -> list[Callback]:
     """Return the callbacks of a training run that writes into `run_dir`."""
     folder = run_dir / "checkpoints"
     save = partial(ModelCheckpoint, folder, enable_version_counter=False)
@@ -26,8 +26,8 @@ def training_callbacks(run_dir: Path, *, checkpoint_every: int) -> list[Callback
         save("last", every_n_epochs=1, save_on_train_epoch_end=True),
         Throughput(),
         EpochLog(),
-        ProgressBar(),
         LearningRateMonitor("step"),
+        *([ProgressBar()] if progress_bar else []),
     ]
 
 

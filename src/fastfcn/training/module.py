@@ -46,21 +46,19 @@ class SegmentationModule(L.LightningModule):
         self.scores = SegmentationScores(num_classes)
         self.last_scores: Scores | None = None
 
-    def train(self, mode: bool = True) -> "SegmentationModule":
-        """Switch to training; BatchNorm keeps its statistics where the recipe freezes them."""
-        super().train(mode)
-        if mode and self.recipe.frozen_bn:
-            for module in self.network.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
-        return self
-
     def forward(self, images: Tensor) -> Prediction:
         """Segment normalised images (B, 3, H, W)."""
         if self.recipe.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         prediction: Prediction = self.network(images)
         return prediction
+
+    def on_train_start(self) -> None:
+        """Freeze BatchNorm's statistics where the recipe says so; Lightning restores these modes after validation."""
+        if self.recipe.frozen_bn:
+            for module in self.network.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
 
     def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
         """Tie dropout to (seed, epoch, batch, rank), so that a resumed run draws what an unbroken one would."""
@@ -71,8 +69,10 @@ class SegmentationModule(L.LightningModule):
         losses = self.loss(self(batch.image), batch.mask)
         self._require_finite(losses.total)
         size = len(batch.image)
-        self.log("train/loss", losses.total, prog_bar=True, batch_size=size)
-        self.log_dict({f"train/loss_{name}": part for name, part in losses.named().items()}, batch_size=size)
+        self.log("train/loss", losses.total, prog_bar=True, batch_size=size, sync_dist=True)
+        self.log_dict(
+            {f"train/loss_{name}": part for name, part in losses.named().items()}, batch_size=size, sync_dist=True
+        )
         total: Tensor = losses.total
         return total
 

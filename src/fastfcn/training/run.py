@@ -148,7 +148,11 @@ def build_trainer(settings: RunConfig, recipe: Recipe, run_dir: Path, resumed: P
         logger=logging_options.loggers(
             run_dir, config=settings.__dict__, resume_step=None if resumed is None else read_step(resumed)
         ),
-        callbacks=training_callbacks(run_dir, checkpoint_every=settings.checkpoint_every),
+        callbacks=training_callbacks(
+            run_dir,
+            checkpoint_every=settings.checkpoint_every,
+            progress_bar=settings.trainer["enable_progress_bar"],
+        ),
         plugins=[AtomicCheckpointIO()],
         sync_batchnorm=on_gpu and settings.devices * settings.num_nodes > 1,
         use_distributed_sampler=False,  # the suite's own samplers know their place

@@ -1,0 +1,94 @@
+"""Shared fixtures: tiny networks and runs, composed and called in this process."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ["WANDB_MODE"] = "offline"
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+from fastfcn.entry import CONF
+
+TINY_MODEL = ("model.backbone.name=tu-test_resnet", "suggested.width=64")
+TINY_RUN = (
+    *TINY_MODEL,
+    "data.size=64",
+    "data.train_images=16",
+    "+data.val_images=5",
+    "+data.test_images=3",
+    "augmentation.crop_size=64",
+    "augmentation.base_size=64",
+    "recipe.batch_size=4",
+    "recipe.epochs=2",
+    "recipe.lr=0.01",
+    "trainer.log_every_n_steps=1",
+    "trainer.enable_progress_bar=false",
+    "logger=csv",
+)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # tests run side by side
+
+
+@pytest.fixture
+def composed() -> Callable[..., DictConfig]:
+    """Compose a root configuration from overrides."""
+
+    def call(*overrides: str, config_name: str = "train") -> DictConfig:
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose(config_name, overrides=list(overrides))
+
+    return call
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Call an entry script's main in this process, as the command line would."""
+
+    def call(name: str, *arguments: str) -> None:
+        GlobalHydra.instance().clear()
+        monkeypatch.setattr(sys, "argv", [f"src/{name}.py", *arguments])
+        importlib.import_module(name).main()
+
+    return call
+
+
+@pytest.fixture
+def fails(script: Callable[..., None], capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Call a script that must fail by a user's mistake, and return its one line."""
+
+    def call(name: str, *arguments: str) -> str:
+        with pytest.raises(SystemExit) as exit_info:
+            script(name, *arguments)
+        assert exit_info.value.code in (1, 2)
+        lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1, "exactly one line tells what was wrong"
+        return lines[0]
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one tiny finished run on `shapes`."""
+    run_dir = tmp_path_factory.mktemp("trained")
+    arguments = sys.argv
+    sys.argv = ["src/train.py", "model=encnet_jpu", *TINY_RUN, f"hydra.run.dir={run_dir}"]
+    GlobalHydra.instance().clear()
+    try:
+        importlib.import_module("train").main()
+    finally:
+        sys.argv = arguments
+    return run_dir

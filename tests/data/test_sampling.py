@@ -1,0 +1,70 @@
+"""Batches are a function of seed, epoch and place."""
+
+import pytest
+import torch
+
+from fastfcn.data.augmentation import Augmentation
+from fastfcn.data.loading import TrainingLoader, TrainingSamples, worker_options
+from fastfcn.data.sampling import EvaluationShare, TrainingBatches, derive_seed
+from fastfcn.data.shapes import Shapes
+
+
+def test_ranks_share_the_same_global_batches() -> None:
+    whole = list(TrainingBatches(22, batch_size=4, seed=3))
+    ranks = [list(TrainingBatches(22, batch_size=2, seed=3, rank=rank, world_size=2)) for rank in (0, 1)]
+    assert len(whole) == 5
+    for batch, shares in zip(whole, zip(*ranks, strict=True), strict=True):
+        assert sorted(draw.index for draw in batch) == sorted(draw.index for share in shares for draw in share)
+        assert {draw.seed for draw in batch} == {draw.seed for share in shares for draw in share}
+
+
+def test_an_epoch_visits_no_image_twice_and_epochs_differ() -> None:
+    first, second = (
+        [draw for batch in TrainingBatches(20, batch_size=4, seed=0, epoch=epoch) for draw in batch] for epoch in (0, 1)
+    )
+    assert sorted(draw.index for draw in first) == list(range(20))
+    assert [draw.index for draw in first] != [draw.index for draw in second]
+    assert {draw.seed for draw in first}.isdisjoint(draw.seed for draw in second)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_moves_on_with_what_was_taken_and_resumes_there(workers: int) -> None:
+    def loader(**place: int) -> TrainingLoader:
+        samples = TrainingSamples(
+            Shapes(size=32, train_images=20).split("train"),
+            Augmentation(crop_size=32, base_size=32, scale=(1.0, 1.0), flip=0.5, blur=0.0),
+        )
+        return TrainingLoader(
+            samples, batch_sampler=TrainingBatches(20, batch_size=4, seed=0, **place), **worker_options(workers)
+        )
+
+    whole = loader()
+    epochs = [[batch.image for batch in whole] for _ in range(2)]
+    assert len(epochs[0]) == len(epochs[1]) == 5
+    assert not any(torch.equal(first, second) for first, second in zip(*epochs, strict=True))
+    broken = loader()
+    taken = iter(broken)
+    for _ in range(3):
+        next(taken)
+    assert (broken.batch_sampler.epoch, broken.batch_sampler.batch) == (0, 3)
+    resumed = loader(epoch=0, batch=3)
+    rest = [batch.image for batch in resumed]
+    assert len(rest) == 2
+    assert all(torch.equal(ours, reference) for ours, reference in zip(rest, epochs[0][3:], strict=True))
+    assert all(torch.equal(batch.image, reference) for batch, reference in zip(resumed, epochs[1], strict=True))
+
+
+def test_too_few_images() -> None:
+    with pytest.raises(ValueError, match=r"3 images, fewer than one batch of 4; lower recipe.batch_size to 3 or less"):
+        TrainingBatches(3, batch_size=4, seed=0)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 5])
+def test_evaluation_visits_every_image_exactly_once(world_size: int) -> None:
+    shares = [list(EvaluationShare(7, rank=rank, world_size=world_size)) for rank in range(world_size)]
+    assert sorted(index for share in shares for index in share) == list(range(7))
+
+
+def test_seeds_of_neighbours_are_unrelated() -> None:
+    assert len({derive_seed(0, epoch, place) for epoch in range(30) for place in range(300)}) == 9000
+    assert derive_seed(1, 2, 3) == derive_seed(1, 2, 3)

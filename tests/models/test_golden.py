@@ -1,0 +1,83 @@
+"""The network computes what the authors' code computes."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fastfcn.checkpoints import build_network, load_weights
+from fastfcn.data.dataset import IGNORE
+from fastfcn.importing.fastfcn_names import UNUSED, find_head, rename
+from fastfcn.models.segmenter import Segmenter
+from fastfcn.training.losses import SegmentationLoss
+from fastfcn.training.recipe import build_optimiser, parameter_groups, poly_schedule
+from tests.golden.generated import GOLDEN, images, labels, released
+
+TRAJECTORY = json.loads((GOLDEN / "fastfcn" / "train_trajectory.json").read_text())
+NAMES = sorted(path.stem for path in (GOLDEN / "fastfcn").glob("*.npz") if path.stem != "multiscale")
+
+
+def build_released(name: str, composed) -> Segmenter:
+    head, depth, upsampling = name.split("_")[:3]
+    model = composed(
+        "data=folder",
+        "data.root=unused",
+        f"model/head={head.replace('deeplab', 'deeplabv3')}",
+        f"model/backbone={depth}",
+        f"model/upsampling={ {'jpu': 'jpu', 'jpux': 'jpu_x'}.get(upsampling, 'none') }",
+        f"model.backbone.output_stride={8 if upsampling == 'os8' else 32}",
+    ).model
+    weights = released(name)
+    own_head = find_head(list(weights))
+    network = build_network(model, 150 if "ade" in name else 59)
+    used = {rename(key, own_head): value for key, value in weights.items() if not re.fullmatch(UNUSED, key)}
+    load_weights(network, used, name)
+    return network
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_forward_equals_the_authors(name: str, composed) -> None:
+    network = build_released(name, composed).eval()
+    golden = np.load(GOLDEN / "fastfcn" / f"{name}.npz")
+    image = images(7, (1, 3, 96, 128))
+    with torch.no_grad():
+        prediction = network(image)
+        features = network.upsampling(network.backbone(image))
+    computed = {
+        "logits": prediction.logits[..., ::8, ::8],
+        "aux": prediction.aux[..., ::8, ::8],
+        "features": features[:, ::32],
+        "se": prediction.presence,
+    }
+    for key in golden.files:
+        largest = np.abs(golden[key]).max()
+        np.testing.assert_allclose(computed[key].numpy() / largest, golden[key] / largest, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", TRAJECTORY)
+def test_training_follows_the_authors(name: str, composed) -> None:
+    golden = TRAJECTORY[name]
+    network = build_released(name, composed).train()
+    for module in network.modules():
+        if isinstance(module, nn.Dropout2d):
+            module.p = 0.0
+    loss = SegmentationLoss(aux_weight=golden["aux_weight"], presence_weight=golden["se_weight"])
+    optimiser = build_optimiser(parameter_groups(network, 0.001, 10.0), weight_decay=1e-4)
+    schedule = poly_schedule(optimiser, total_steps=6)
+    for step, (expected_loss, rates) in enumerate(zip(golden["losses"], golden["lrs"], strict=True)):
+        assert schedule.get_last_lr() == pytest.approx(rates, rel=1e-9)
+        masks = labels(200 + step, (2, 96, 128), 59)
+        total = loss(network(images(100 + step, (2, 3, 96, 128))), torch.where(masks < 0, IGNORE, masks)).total
+        assert total.item() == pytest.approx(expected_loss, rel=1e-3)
+        optimiser.zero_grad()
+        total.backward()
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        logits = network.eval()(images(7, (1, 3, 96, 128))).logits
+    spread = golden["final_logits_std"]
+    assert logits.mean().item() == pytest.approx(golden["final_logits_mean"], abs=1e-2 * spread)
+    assert logits.std().item() == pytest.approx(spread, rel=1e-2)

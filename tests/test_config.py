@@ -1,0 +1,114 @@
+"""Every file under conf/ composes and builds, and who wins is pinned."""
+
+import re
+
+import pytest
+
+from fastfcn.checkpoints import build_network
+from fastfcn.composition import build, plain
+from fastfcn.entry import CONF
+from fastfcn.models.backbone import Backbone
+from fastfcn.models.upsampling.fpn import FPN
+from fastfcn.models.upsampling.jpu import JPU
+from fastfcn.training.run import read_config
+
+PRESETS = [f"{head}_{kind}" for head in ("encnet", "psp", "deeplabv3", "fcn") for kind in ("jpu", "os8")]
+DATASETS = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_builds(preset: str, composed) -> None:
+    config = composed(f"model={preset}", "model.backbone.name=tu-test_resnet")
+    network = build_network(plain(config.model), num_classes=4)
+    assert network.backbone.output_stride == (8 if preset.endswith("os8") else 32)
+    assert type(network.head).__module__.endswith(preset.split("_")[0])
+    assert type(network.upsampling).__module__.endswith("none" if preset.endswith("os8") else "jpu")
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_dataset_composes_with_a_schedule(dataset: str, composed) -> None:
+    config = read_config(composed(f"data={dataset}", *([] if dataset == "shapes" else ["data.root=/data"])))
+    build(config.recipe, "recipe")
+    build(config.augmentation, "augmentation")
+    build(config.loss, "loss")
+
+
+@pytest.mark.parametrize("group", ["trainer", "logger"])
+def test_every_option_of_a_group_composes(group: str, composed) -> None:
+    for path in (CONF / group).glob("*.yaml"):
+        assert "_target_" in plain(composed(f"{group}={path.stem}")[group])
+
+
+@pytest.mark.parametrize("backbone", sorted(path.stem for path in (CONF / "model/backbone").glob("resnet*.yaml")))
+def test_every_backbone_names_an_encoder(backbone: str, composed) -> None:
+    node = plain(composed(f"model/backbone={backbone}").model.backbone)
+    assert node["name"].startswith(f"tu-{backbone}")
+    if backbone in ("resnet18", "resnet50"):
+        assert isinstance(build(node, "model.backbone"), Backbone)
+
+
+def test_presets_default_to_the_authors_resnet50(composed) -> None:
+    model = plain(composed("data=folder", "data.root=/data").model)
+    assert model["backbone"]["name"] == "tu-resnet50s"
+    assert model["upsampling"]["width"] == 512
+
+
+def test_shapes_brings_a_small_network_and_the_command_line_wins(composed) -> None:
+    model = plain(composed().model)
+    assert (model["backbone"]["name"], model["upsampling"]["width"]) == ("tu-resnet18", 128)
+    chosen = plain(composed("model/backbone=resnet101", "model.upsampling.width=256", "recipe.lr=1", "data=shapes"))
+    assert chosen["model"]["backbone"]["name"] == "tu-resnet101s"
+    assert chosen["model"]["upsampling"]["width"] == 256
+    assert chosen["recipe"]["lr"] == 1
+    assert "width" not in plain(composed("model/upsampling=none").model)["upsampling"]
+
+
+def test_precedence_command_line_over_data_over_model_over_defaults(composed) -> None:
+    assert composed("model=psp_jpu").loss.aux_weight == 0.4  # defaults
+    assert composed("model=encnet_jpu").loss.aux_weight == 0.2  # model over defaults
+    assert composed("data=shapes").augmentation.crop_size == 96  # data over defaults
+    assert composed("data=shapes", "augmentation.crop_size=64").augmentation.crop_size == 64  # command line over data
+
+
+def test_the_class_count_stands_nowhere_in_the_configuration() -> None:
+    offenders = [path for path in CONF.rglob("*.yaml") if re.search("num_classes|in_channels", path.read_text())]
+    assert offenders == []
+
+
+def test_a_part_alone_and_in_the_configuration_has_the_papers_width(composed) -> None:
+    for name, part in {"jpu": JPU, "fpn": FPN}.items():
+        in_yaml = plain(composed("data=folder", "data.root=/data", f"model/upsampling={name}").model)["upsampling"][
+            "width"
+        ]
+        assert in_yaml == part.__init__.__kwdefaults__["width"]
+
+
+def test_a_missing_value_is_named(composed) -> None:
+    with pytest.raises(ValueError, match=r"data.root must be given, for instance data.root="):
+        read_config(composed("data=camvid"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+model.head.droput=0.3", r"model.head.droput is not an option; .*Allowed in model.head: .*lateral"),
+        ("+recipe.lrr=1", r"recipe.lrr is not an option; did you mean lr\?"),
+        ("+data.sise=3", r"data.sise is not an option; did you mean size\?"),
+    ],
+)
+def test_a_key_that_nothing_reads_is_refused(override: str, message: str, composed) -> None:
+    config = read_config(composed(override))
+    with pytest.raises(ValueError, match=message):
+        for path in ("model", "recipe", "data"):
+            build(getattr(config, path), path, **({"num_classes": 3} if path == "model" else {}))
+
+
+def test_an_unknown_key_at_the_root_is_refused(composed) -> None:
+    with pytest.raises(ValueError, match="sede is not an option; did you mean seed"):
+        read_config(composed("+sede=3"))
+
+
+def test_only_the_environment_and_suggestions_are_interpolated() -> None:
+    for path in CONF.rglob("*.yaml"):
+        for interpolation in re.findall(r"\$\{([^}]+)\}", path.read_text()):
+            assert interpolation.startswith(("oc.select:suggested.", "now:", "hydra.job.override_dirname")), path

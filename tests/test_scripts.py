@@ -1,0 +1,196 @@
+"""The entry scripts, as the command line calls them."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fastfcn.data.shapes import CLASSES, PALETTE, Shapes
+from tests.conftest import TINY_RUN
+from tests.data.test_folder import write_dataset
+
+
+def test_a_run_leaves_what_was_promised(trained: Path) -> None:
+    result = json.loads((trained / "result.json").read_text())
+    assert set(result) >= {
+        "metrics", "model", "data", "seed", "commit", "versions", "device", "parameters", "gflops", "seconds",
+    }  # fmt: skip
+    assert 0 <= result["metrics"]["val/miou"] <= 1
+    assert 0 <= result["metrics"]["val/pixacc"] <= 1
+    assert result["model"] == {
+        "backbone": "tu-test_resnet", "output_stride": 32, "upsampling": "jpu", "head": "encnet",
+    }  # fmt: skip
+    assert list(result["iou"]) == list(CLASSES)
+    assert result["gflops"] > 0
+    assert "data:" in (trained / "config.yaml").read_text()
+    rows = list(csv.DictReader((trained / "metrics.csv").open()))
+    best = max(float(row["val/miou"]) for row in rows if row["val/miou"])
+    assert best == pytest.approx(result["metrics"]["val/miou"], abs=1e-6)
+    assert [float(row["train/loss"]) for row in rows if row["train/loss"]]
+    assert {path.name for path in (trained / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
+def test_evaluate_from_the_checkpoint_alone(trained: Path, tmp_path: Path, script, capsys) -> None:
+    run_dir = tmp_path / "evaluation"
+    checkpoint = trained / "checkpoints" / "best.ckpt"
+    script("evaluate", f"checkpoint={checkpoint}", "split=test", "workers=0", f"hydra.run.dir={run_dir}")
+    assert "tent" in capsys.readouterr().out
+    result = json.loads((run_dir / "result.json").read_text())
+    assert set(result["metrics"]) == {"test/miou_full", "test/pixacc_full"}
+    assert result["checkpoint"] == str(checkpoint)
+    assert result["images"] == 3
+    pictures = sorted((run_dir / "pictures").iterdir())
+    assert len(pictures) == 3
+    truth = Shapes(size=64, test_images=3).split("test")[0].mask
+    shown = np.array(Image.open(pictures[0]))[:, 64 + 6 : 2 * 64 + 6]
+    np.testing.assert_array_equal(shown, np.array(PALETTE, np.uint8)[truth])
+
+
+def test_evaluate_at_the_crop_size_repeats_the_training_score(trained: Path, tmp_path: Path, script) -> None:
+    """On `shapes` an image is its own centre crop, so both paths must give the same number."""
+    script(
+        "evaluate",
+        f"checkpoint={trained}/checkpoints/best.ckpt",
+        "workers=0",
+        "pictures=0",
+        f"hydra.run.dir={tmp_path}/e",
+    )
+    ours, training = (
+        json.loads((folder / "result.json").read_text())["metrics"] for folder in (tmp_path / "e", trained)
+    )
+    assert ours["val/miou_full"] == pytest.approx(training["val/miou"], abs=1e-6)
+
+
+def test_evaluate_never_overwrites_a_result(trained: Path, fails) -> None:
+    before = (trained / "result.json").read_bytes()
+    line = fails("evaluate", f"checkpoint={trained}/checkpoints/best.ckpt", f"hydra.run.dir={trained}")
+    assert "is not overwritten" in line
+    assert (trained / "result.json").read_bytes() == before
+
+
+def test_predict_a_folder(trained: Path, tmp_path: Path, script) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    rng = np.random.default_rng(0)
+    for name, size in {"wide.jpg": (50, 90), "tall.png": (81, 33)}.items():
+        Image.fromarray(rng.integers(0, 255, (*size, 3), dtype=np.uint8)).save(images / name)
+    output = tmp_path / "out"
+    script("predict", f"checkpoint={trained}/checkpoints/best.ckpt", f"images={images}", f"output={output}")
+    assert (output / "legend.png").exists()
+    for name, size in {"wide": (90, 50), "tall": (33, 81)}.items():
+        mask, overlay = Image.open(output / "masks" / f"{name}.png"), Image.open(output / "overlays" / f"{name}.jpg")
+        assert mask.size == overlay.size == size
+        assert mask.mode == "P"
+        assert tuple(mask.getpalette()[:3]) == PALETTE[0]
+        assert np.array(mask).max() < len(CLASSES)
+
+
+def test_own_images_from_training_to_prediction(tmp_path: Path, script) -> None:
+    root = write_dataset(tmp_path / "mine", images=4)
+    run_dir = tmp_path / "run"
+    size = ("augmentation.crop_size=32", "augmentation.base_size=32", "recipe.batch_size=2", "recipe.epochs=1")
+    script(
+        "train", "model=psp_jpu", "data=folder", f"data.root={root}", "model.backbone.name=tu-test_resnet", *size,
+        "model.upsampling.width=16", "recipe.workers=0", "logger=csv", "recipe.frozen_bn=true", "recipe.channels_last=true",
+        "trainer.precision=bf16-mixed", "trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1",
+        f"hydra.run.dir={run_dir}",
+    )  # fmt: skip
+    checkpoint = f"checkpoint={run_dir}/checkpoints/best.ckpt"
+    script("evaluate", checkpoint, "workers=0", f"hydra.run.dir={tmp_path}/e")
+    moved = root.rename(tmp_path / "moved")
+    script("evaluate", checkpoint, f"data.root={moved}", "workers=0", f"hydra.run.dir={tmp_path}/e2")
+    first, second = (json.loads((tmp_path / name / "result.json").read_text())["metrics"] for name in ("e", "e2"))
+    assert first == second
+    script("predict", checkpoint, f"images={moved}/images/val/0.jpg", f"output={tmp_path}/out")
+    assert (tmp_path / "out" / "masks" / "0.png").exists()
+
+
+def test_frozen_statistics_and_fine_tuning(trained: Path, tmp_path: Path, script) -> None:
+    init = trained / "checkpoints" / "best.ckpt"
+    script("train", *TINY_RUN, "recipe.epochs=1", "recipe.frozen_bn=true", f"init={init}", f"hydra.run.dir={tmp_path}")
+    before, after = (
+        torch.load(path, weights_only=True)["state_dict"] for path in (init, tmp_path / "checkpoints/last.ckpt")
+    )
+    for name, tensor in before.items():
+        moved = not torch.equal(tensor, after[name])
+        assert moved == (not name.endswith(("running_mean", "running_var", "num_batches_tracked"))), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("model=encnet_jpux",), "Available options in 'model': deeplabv3_jpu, deeplabv3_os8, encnet_jpu"),
+        (("recipe.lrr=1",), "recipe.lrr is not a key of the configuration; close keys: recipe.lr"),
+        (("+recipe.lrr=1",), "recipe.lrr is not an option; did you mean lr?"),
+        (("data=camvid",), "data.root must be given"),
+        (("data=camvid", "data.root=/nowhere"), "data.root=/nowhere is no folder"),
+        (("data.val_split=holdout",), "no split 'holdout'; choose one of train, val, test"),
+        (
+            ("model.backbone.output_stride=4",),
+            "model.backbone.output_stride=4 does not fit: input should be 8, 16 or 32",
+        ),
+        (
+            ("model.backbone.name=resnot50",),
+            "model.backbone.name=resnot50 is not an SMP encoder; close names: resnet50",
+        ),
+        (("recipe.lr=-1",), "recipe.lr must be positive, got -1"),
+        (("recipe.batch_size=1000",), "fewer than one batch of 1000; lower recipe.batch_size"),
+        (("resume=last",), "resume=last: no checkpoint at"),
+        (("init=/nowhere.ckpt",), "no checkpoint at /nowhere.ckpt"),
+        (
+            ("logger.mode=sometimes",),
+            "logger.mode=sometimes does not fit: input should be 'offline', 'online' or 'disabled'",
+        ),
+        (("recipe.lr=fast",), "recipe.lr=fast does not fit: input should be a valid number"),
+        (("recipe.epochs=2.5",), "recipe.epochs=2.5 does not fit: input should be a valid integer"),
+    ],
+)
+def test_mistakes_in_training_end_with_one_line(
+    arguments: tuple[str, ...], message: str, fails, tmp_path: Path
+) -> None:
+    own_data = any(argument.startswith("data=") for argument in arguments)
+    assert message in fails("train", *(() if own_data else TINY_RUN), *arguments, f"hydra.run.dir={tmp_path}")
+
+
+def test_other_mistakes_end_with_one_line(trained: Path, tmp_path: Path, fails) -> None:
+    checkpoint = f"checkpoint={trained}/checkpoints/best.ckpt"
+    run_dir = f"hydra.run.dir={tmp_path}/e"
+    root = write_dataset(tmp_path / "mine")
+    assert "checkpoint must be given" in fails("evaluate", run_dir)
+    assert "protocol must be one of full" in fails("evaluate", checkpoint, "protocol=tiny", run_dir)
+    line = fails("evaluate", checkpoint, "data=folder", f"data.root={root}", run_dir)
+    assert "the checkpoint predicts 12 classes (sky, pavement, hedge, ...), data=folder has 3 (road, sky, tree" in line
+    assert "images=/nowhere holds no images" in fails("predict", checkpoint, "images=/nowhere", f"output={tmp_path}/o")
+    assert "opacity must be between 0 and 1" in fails(
+        "predict", checkpoint, f"images={root}/images/val", f"output={tmp_path}/o", "opacity=3"
+    )
+    Image.new("RGB", (20, 30)).save(root / "images" / "val" / "0.png")
+    line = fails("predict", checkpoint, f"images={root}/images/val", f"output={tmp_path}/o")
+    assert "0.jpg and 0.png would both become 0.png" in line
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_bad_mask_is_named_from_inside_a_worker(tmp_path: Path, fails) -> None:
+    root = write_dataset(tmp_path / "mine", images=4)
+    for path in (root / "masks" / "train").iterdir():
+        Image.fromarray(np.full((20, 30), 9, np.uint8)).save(path)
+    line = fails(
+        "train", "data=folder", f"data.root={root}", "model.backbone.name=tu-test_resnet", "recipe.workers=1", "logger=csv",
+        "recipe.batch_size=2", "augmentation.crop_size=32", "augmentation.base_size=32", f"hydra.run.dir={tmp_path}/run",
+    )  # fmt: skip
+    assert "holds the value 9, but there are 3 classes" in line
+    assert "Traceback" not in line
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, fails) -> None:
+    line = fails(
+        "train", *TINY_RUN, "recipe.lr=1e30", "recipe.epochs=3", "checkpoint_every=1", f"hydra.run.dir={tmp_path}"
+    )
+    assert "the loss is" in line
+    assert "at step" in line
+    weights = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert weights["global_step"] >= 1

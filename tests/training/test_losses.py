@@ -1,0 +1,56 @@
+"""The loss, by hand."""
+
+import math
+
+import pytest
+import torch
+
+from fastfcn.data.dataset import IGNORE
+from fastfcn.models.features import Prediction
+from fastfcn.training.losses import SegmentationLoss, class_presence, pixel_loss, presence_loss
+
+
+def test_pixel_loss_is_the_mean_over_labelled_pixels() -> None:
+    logits = torch.zeros(1, 3, 1, 3)
+    logits[0, 0, 0, 0] = 2.0
+    masks = torch.tensor([[[0, 1, IGNORE]]])
+    expected = (-2 + math.log(math.exp(2) + 2) + math.log(3)) / 2
+    assert pixel_loss(logits, masks).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_pixel_loss_without_labels_is_zero_with_gradients() -> None:
+    logits = torch.randn(1, 3, 2, 2, requires_grad=True)
+    loss = pixel_loss(logits, torch.full((1, 2, 2), IGNORE))
+    loss.backward()
+    assert loss.item() == 0
+    assert (logits.grad == 0).all()
+
+
+def test_presence_ignores_ignored_pixels() -> None:
+    masks = torch.tensor([[[0, 2], [2, IGNORE]], [[IGNORE, IGNORE], [IGNORE, IGNORE]]])
+    assert class_presence(masks, 4).tolist() == [[1, 0, 1, 0], [0, 0, 0, 0]]
+
+
+def test_presence_loss_is_the_mean_over_classes_and_images() -> None:
+    masks = torch.tensor([[[0, 0]], [[1, 0]]])
+    logits = torch.tensor([[3.0, -1.0], [0.5, 2.0]])
+    expected = sum(math.log1p(math.exp(-x)) for x in (3.0, 1.0, 0.5, 2.0)) / 4
+    assert presence_loss(logits, masks).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_total_is_the_sum_of_the_named_parts() -> None:
+    masks = torch.randint(0, 3, (2, 4, 4))
+    prediction = Prediction(torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4), torch.randn(2, 3))
+    losses = SegmentationLoss(aux_weight=0.4, presence_weight=0.2)(prediction, masks)
+    named = losses.named()
+    assert losses.total.item() == pytest.approx(sum(part.item() for part in named.values()), rel=1e-6)
+    assert named["auxiliary"].item() == pytest.approx(0.4 * pixel_loss(prediction.aux, masks).item(), rel=1e-6)
+    assert named["presence"].item() == pytest.approx(0.2 * presence_loss(prediction.presence, masks).item(), rel=1e-6)
+
+
+def test_parts_that_a_network_lacks_are_left_out() -> None:
+    losses = SegmentationLoss(aux_weight=0.4, presence_weight=0.2)(
+        Prediction(torch.randn(1, 3, 2, 2)), torch.zeros(1, 2, 2, dtype=torch.long)
+    )
+    assert list(losses.named()) == ["segmentation"]
+    assert losses.total == losses.segmentation

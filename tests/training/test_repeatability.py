@@ -1,0 +1,134 @@
+"""The same seed gives the same run: unbroken, resumed after SIGKILL, or spread over two processes."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import TINY_RUN
+
+ROOT = Path(__file__).parents[2]
+# 16 images in batches of 4, a checkpoint after every second step: a kill after step 3 lands in the middle of an epoch
+RUN = (*TINY_RUN, "model=encnet_jpu", "recipe.epochs=3", "checkpoint_every=2")
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def losses(run_dir: Path) -> list[float]:
+    with (run_dir / "metrics.csv").open() as file:
+        return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
+
+
+def weights(run_dir: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    return state
+
+
+def assert_same_weights(first: Path, second: Path) -> None:
+    ours, reference = weights(first), weights(second)
+    assert ours.keys() == reference.keys()
+    assert [name for name, tensor in ours.items() if not torch.equal(tensor, reference[name])] == []
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run_dir = tmp_path_factory.mktemp("unbroken")
+    call(run_dir)
+    return run_dir
+
+
+def call(run_dir: Path, *arguments: str) -> None:
+    """Run train.py to its end in a process of its own."""
+    command = [sys.executable, "src/train.py", *RUN, *arguments, f"hydra.run.dir={run_dir}"]
+    run = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+
+
+def kill_in_the_middle_of_an_epoch(run_dir: Path, *arguments: str) -> None:
+    """Start train.py and SIGKILL it, workers included, once last.ckpt holds step 6 of 12."""
+    command = [sys.executable, "-c", WAIT_AFTER_SEVEN, *RUN, *arguments, f"hydra.run.dir={run_dir}"]
+    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL, start_new_session=True)
+    checkpoint = run_dir / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and process.poll() is None:
+        if checkpoint.exists() and torch.load(checkpoint, weights_only=True)["global_step"] == 6:
+            break
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert torch.load(checkpoint, weights_only=True)["global_step"] == 6
+
+
+# train.py as it is, except that it waits after step 7: the kill then always finds it in mid-epoch, with step 7 lost
+WAIT_AFTER_SEVEN = """
+import sys, time
+sys.path.insert(0, "src")
+sys.argv[0] = "src/train.py"
+from fastfcn.training.callbacks import EpochLog
+def wait(self, trainer, *_):
+    if trainer.global_step == 7:
+        time.sleep(600)
+EpochLog.on_train_batch_end = wait
+import train
+train.main()
+"""
+
+
+def test_the_same_seed_gives_the_same_losses(unbroken: Path, tmp_path: Path, script) -> None:
+    script("train", *RUN, f"hydra.run.dir={tmp_path}/again")
+    assert len(losses(unbroken)) == 12
+    assert losses(unbroken) == losses(tmp_path / "again")
+    assert_same_weights(unbroken, tmp_path / "again")
+    script("train", *RUN, "seed=1", f"hydra.run.dir={tmp_path}/other")
+    assert losses(unbroken) != losses(tmp_path / "other")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_killed_and_resumed_equals_unbroken(workers: int, unbroken: Path, tmp_path: Path, script) -> None:
+    kill_in_the_middle_of_an_epoch(tmp_path, f"recipe.workers={workers}")
+    script("train", *RUN, f"recipe.workers={workers}", "resume=last", f"hydra.run.dir={tmp_path}")
+    assert losses(tmp_path) == losses(unbroken)
+    assert_same_weights(tmp_path, unbroken)
+    assert (tmp_path / "result.json").exists()
+
+
+def test_two_processes_give_the_losses_of_one(tmp_path: Path, composed) -> None:
+    """DDP over gloo against one process with the same global batch; dropout and augmentation off, statistics frozen."""
+    plainly = ("recipe.frozen_bn=true", "recipe.epochs=2", "augmentation.flip=0")
+    program = tmp_path / "train_without_dropout.py"  # a file, for Lightning starts rank 1 from it
+    program.write_text(WITHOUT_DROPOUT)
+    for name, options in {
+        "one": ("recipe.batch_size=4",),
+        "two": ("recipe.batch_size=2", "trainer=ddp", "devices=2", "trainer.accelerator=cpu"),
+    }.items():
+        command = [sys.executable, str(program), *RUN, *options, *plainly, f"hydra.run.dir={tmp_path / name}"]
+        run = subprocess.run(
+            command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False
+        )
+        assert run.returncode == 0, run.stderr[-3000:]
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert len(one) == len(two) == 8
+    assert two[:5] == pytest.approx(one[:5], abs=1e-4)
+    for row in ("val/miou", "val/pixacc"):  # every image is scored once by either
+        scores = [read_last(tmp_path / name, row) for name in ("one", "two")]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-3)
+
+
+def read_last(run_dir: Path, column: str) -> float:
+    with (run_dir / "metrics.csv").open() as file:
+        return [float(row[column]) for row in csv.DictReader(file) if row[column]][-1]
+
+
+WITHOUT_DROPOUT = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "src")!r})
+import torch
+torch.nn.Dropout2d.forward = lambda self, x: x
+import train
+train.main()
+"""
