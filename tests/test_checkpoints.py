@@ -65,23 +65,33 @@ class Payload:
 
 
 @pytest.mark.parametrize(
-    ("write", "message"),
+    ("content", "message"),
     [
-        (lambda path, whole: path.write_bytes(whole[: len(whole) // 2]), "truncated or damaged"),
-        (lambda path, whole: path.write_bytes(b""), "no checkpoint"),
-        (lambda path, whole: path.write_text("hello\n"), "no checkpoint"),
-        (lambda path, whole: torch.save({"state_dict": {}}, path), "not a checkpoint of this project"),
-        (lambda path, whole: torch.save([1, 2], path), "not a checkpoint of this project"),
-        (lambda path, whole: torch.save({"x": Payload()}, path), "holds pickled code and is refused"),
-        (lambda path, whole: None, "no checkpoint at"),
+        ({"state_dict": {}}, "not a checkpoint of this project"),
+        ([1, 2], "not a checkpoint of this project"),
+        ({"x": Payload()}, "holds pickled code and is refused"),
     ],
 )
-def test_files_that_are_no_checkpoint(trained: Path, tmp_path: Path, capsys, write, message: str) -> None:
-    path = tmp_path / "file.ckpt"
-    write(path, (trained / "checkpoints" / "best.ckpt").read_bytes())
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
-        read_checkpoint(path)
+def test_contents_that_are_no_checkpoint(tmp_path: Path, capsys, content: object, message: str) -> None:
+    torch.save(content, tmp_path / "file.ckpt")
+    with pytest.raises(ValueError, match=message):
+        read_checkpoint(tmp_path / "file.ckpt")
     assert "executed" not in capsys.readouterr().out
+
+
+def test_files_that_are_no_checkpoint(trained: Path, tmp_path: Path) -> None:
+    path = tmp_path / "file.ckpt"
+    whole = (trained / "checkpoints" / "best.ckpt").read_bytes()
+    for content, message in {
+        whole[: len(whole) // 2]: "truncated",
+        b"": "no checkpoint",
+        b"hello": "no checkpoint",
+    }.items():
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            read_checkpoint(path)
+    with pytest.raises(FileNotFoundError, match="no checkpoint at"):
+        read_checkpoint(tmp_path / "nowhere.ckpt")
 
 
 def test_weights_of_another_network_are_named(trained: Path, tmp_path: Path) -> None:

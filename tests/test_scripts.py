@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from fastfcn import load_network
 from fastfcn.data.shapes import CLASSES, PALETTE, Shapes
+from fastfcn.reporting.pictures import GAP
+from fastfcn.training.losses import SegmentationLoss
 from tests.conftest import TINY_RUN
 from tests.data.test_folder import write_dataset
 
@@ -43,11 +47,12 @@ def test_evaluate_from_the_checkpoint_alone(trained: Path, tmp_path: Path, scrip
     assert set(result["metrics"]) == {"test/miou_full", "test/pixacc_full"}
     assert result["checkpoint"] == str(checkpoint)
     assert result["images"] == 3
-    pictures = sorted((run_dir / "pictures").iterdir())
-    assert len(pictures) == 3
-    truth = Shapes(size=64, test_images=3).split("test")[0].mask
-    shown = np.array(Image.open(pictures[0]))[:, 64 + 6 : 2 * 64 + 6]
-    np.testing.assert_array_equal(shown, np.array(PALETTE, np.uint8)[truth])
+    pictures = sorted(path.name for path in (run_dir / "pictures").iterdir())
+    assert pictures == ["00000.png", "00001.png", "00002.png", "legend.png"]
+    truth = np.array(PALETTE, np.uint8)[Shapes(size=64, test_images=3).split("test")[0].mask]
+    side = 3 * 64  # enlarged
+    shown = np.array(Image.open(run_dir / "pictures" / "00000.png"))[-side:, side + GAP : 2 * side + GAP]
+    np.testing.assert_array_equal(shown, truth.repeat(3, 0).repeat(3, 1))
 
 
 def test_evaluate_at_the_crop_size_repeats_the_training_score(trained: Path, tmp_path: Path, script) -> None:
@@ -95,9 +100,9 @@ def test_own_images_from_training_to_prediction(tmp_path: Path, script) -> None:
     size = ("augmentation.crop_size=32", "augmentation.base_size=32", "recipe.batch_size=2", "recipe.epochs=1")
     script(
         "train", "model=psp_jpu", "data=folder", f"data.root={root}", "model.backbone.name=tu-test_resnet", *size,
-        "model.upsampling.width=16", "recipe.workers=0", "logger=csv", "recipe.frozen_bn=true", "recipe.channels_last=true",
-        "trainer.precision=bf16-mixed", "trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1",
-        f"hydra.run.dir={run_dir}",
+        "model.upsampling.width=16", "recipe.workers=0", "recipe.frozen_bn=true", "recipe.channels_last=true",
+        "logger=csv", "trainer.precision=bf16-mixed", "trainer.accumulate_grad_batches=2",
+        "trainer.gradient_clip_val=1", f"hydra.run.dir={run_dir}",
     )  # fmt: skip
     checkpoint = f"checkpoint={run_dir}/checkpoints/best.ckpt"
     script("evaluate", checkpoint, "workers=0", f"hydra.run.dir={tmp_path}/e")
@@ -179,18 +184,24 @@ def test_a_bad_mask_is_named_from_inside_a_worker(tmp_path: Path, fails) -> None
     for path in (root / "masks" / "train").iterdir():
         Image.fromarray(np.full((20, 30), 9, np.uint8)).save(path)
     line = fails(
-        "train", "data=folder", f"data.root={root}", "model.backbone.name=tu-test_resnet", "recipe.workers=1", "logger=csv",
-        "recipe.batch_size=2", "augmentation.crop_size=32", "augmentation.base_size=32", f"hydra.run.dir={tmp_path}/run",
+        "train", "data=folder", f"data.root={root}", "model.backbone.name=tu-test_resnet", "recipe.workers=1",
+        "recipe.batch_size=2", "augmentation.crop_size=32", "augmentation.base_size=32", "logger=csv",
+        f"hydra.run.dir={tmp_path}/run",
     )  # fmt: skip
     assert "holds the value 9, but there are 3 classes" in line
     assert "Traceback" not in line
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, fails) -> None:
-    line = fails(
-        "train", *TINY_RUN, "recipe.lr=1e30", "recipe.epochs=3", "checkpoint_every=1", f"hydra.run.dir={tmp_path}"
-    )
-    assert "the loss is" in line
-    assert "at step" in line
-    weights = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
-    assert weights["global_step"] >= 1
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, fails, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole_loss, calls = SegmentationLoss.forward, []
+
+    def spoiled(self, prediction, masks):
+        losses = whole_loss(self, prediction, masks)
+        calls.append(prediction.logits.requires_grad)
+        return replace(losses, total=losses.total * float("nan")) if sum(calls) > 3 else losses
+
+    monkeypatch.setattr(SegmentationLoss, "forward", spoiled)
+    line = fails("train", *TINY_RUN, "checkpoint_every=1", f"hydra.run.dir={tmp_path}")
+    assert "the loss is nan at step 3 (epoch 0); lower recipe.lr" in line
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 3
+    load_network(tmp_path / "checkpoints" / "last.ckpt")

@@ -39,7 +39,7 @@ def build(node: Node, path: str, **arguments: Any) -> Any:
 
 
 def check_keys(node: Node, path: str) -> None:
-    """Raise ValueError if a node with a `_target_`, here or below, has a key or a value that the target does not take."""
+    """Raise ValueError if the target of a node, here or below, does not take one of its keys or values."""
     if "_target_" in node:
         target = _locate(node["_target_"], path)
         allowed, hints = inspect.signature(target).parameters, _hints(target)

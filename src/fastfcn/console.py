@@ -12,5 +12,6 @@ def quieten_libraries() -> None:
     warnings.filterwarnings(
         "ignore", "Experiment logs directory"
     )  # Hydra's own files lie there; rows are kept on resume
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # as it must for a run to be resumed
     warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 on a newer torch
     warnings.filterwarnings("ignore", ".*does not have many workers")  # workers are the user's choice

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from fastfcn.data.shapes import AMBIGUOUS, CLASSES, HARBOUR, PARK, Scene, Shapes
 from fastfcn.evaluation.metrics import summarise
@@ -20,13 +21,11 @@ def test_every_class_occurs_and_the_commonest_alone_scores_little() -> None:
     counts = sum(np.bincount(split[index].mask.ravel(), minlength=len(CLASSES)) for index in range(100))
     assert len(CLASSES) >= 10
     assert (counts > 0).all()
-    import torch
-
     assert summarise(torch.diag(torch.from_numpy(counts))).majority_miou < 0.10
 
 
 def test_the_same_object_is_another_class_in_another_scene() -> None:
-    """Below the horizon a park and a harbour are drawn from the same distribution: only the backdrop tells them apart."""
+    """Below the horizon both are drawn from one distribution: only the backdrop tells them apart."""
     seen: dict[int, set[int]] = {PARK: set(), HARBOUR: set()}
     for seed in range(60):
         scene = Scene(np.random.default_rng(seed), 96)

@@ -1,6 +1,6 @@
 """The weights, images and labels that the golden arrays were computed from, generated from names and seeds.
 
-Every tensor is drawn by PCG64 seeded with the CRC-32 of its name; the arrays are the published implementation's outputs.
+Every tensor is drawn by PCG64 seeded with the CRC-32 of its name; the arrays are the published code's outputs.
 """
 
 import json

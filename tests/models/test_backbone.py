@@ -78,7 +78,7 @@ def test_pretrained_weights_from_a_file(tmp_path) -> None:
 def test_pretrained_weights_of_another_network_are_refused(tmp_path) -> None:
     path = tmp_path / "other.pth"
     torch.save(Backbone("tu-resnet18").encoder.state_dict(), path)
-    with pytest.raises(ValueError, match="does not fit tu-test_resnet: .* tensors are missing or of another shape"):
+    with pytest.raises(ValueError, match=r"does not fit tu-test_resnet: .* tensors are missing or of another shape"):
         load_pretrained(Backbone("tu-test_resnet", weights=str(path)))
 
 
@@ -86,7 +86,7 @@ def test_pretrained_weights_of_another_network_are_refused(tmp_path) -> None:
 def test_imagenet_weights_without_network(name: str, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ValueError, match="cannot be had for .* model.backbone.weights=null"):
+    with pytest.raises(ValueError, match=r"cannot be had for .* model.backbone.weights=null"):
         load_pretrained(Backbone(name, weights="imagenet"))
 
 

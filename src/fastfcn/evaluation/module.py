@@ -12,12 +12,11 @@ from torch.utils.data import DataLoader
 from fastfcn.data.augmentation import to_sample
 from fastfcn.data.dataset import Sample, SegmentationData, Split, UInt8
 from fastfcn.data.loading import EvaluationSamples, normalise, worker_options
-from fastfcn.data.palette import Colour
 from fastfcn.data.sampling import EvaluationShare
 from fastfcn.evaluation.metrics import Scores, SegmentationScores
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.reporting.pictures import comparison, save_picture
+from fastfcn.reporting.pictures import comparison, legend, save_picture
 
 
 class EvaluationModule(L.LightningModule):
@@ -54,9 +53,10 @@ class EvaluationModule(L.LightningModule):
 class Pictures:
     """Saves image, truth and prediction side by side for `count` images spread evenly over `split`."""
 
-    def __init__(self, folder: Path, split: Split, palette: tuple[Colour, ...], *, count: int) -> None:
+    def __init__(self, folder: Path, split: Split, data: SegmentationData, *, count: int) -> None:
         self.folder = folder
-        self.palette = palette
+        self.palette = data.palette
+        self.legend = legend(data.classes, data.palette)
         self.indices = (
             {int(index) for index in np.linspace(0, len(split) - 1, min(count, len(split)))} if count else set()
         )
@@ -68,6 +68,7 @@ class Pictures:
                 _array(tensor[0]) for tensor in (batch.image.permute(0, 2, 3, 1), batch.mask, labels)
             )
             save_picture(comparison(image, truth, prediction, self.palette), self.folder / f"{index:05d}.png")
+            save_picture(self.legend, self.folder / "legend.png")
 
 
 def _array(tensor: Tensor) -> UInt8:

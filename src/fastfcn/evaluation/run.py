@@ -57,7 +57,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
         find_protocol(settings.protocol),
         num_classes=len(data.classes),
         absent=settings.absent,
-        pictures=Pictures(run_dir / "pictures", loader.split, data.palette, count=settings.pictures),
+        pictures=Pictures(run_dir / "pictures", loader.split, data, count=settings.pictures),
     )
     trainer: L.Trainer = build(
         settings.trainer, "trainer", devices=settings.devices, logger=False, use_distributed_sampler=False

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fastfcn.data.dataset import UInt8
+from fastfcn.data.dataset import IGNORE, UInt8
 from fastfcn.data.palette import Colour, png_palette
 
 SWATCH = 20  # pixels
 GAP = 6
+CAPTION = 22
+LOW = 240
 
 
 def index_png(labels: UInt8, palette: tuple[Colour, ...]) -> Image.Image:
@@ -47,10 +49,21 @@ def legend(classes: tuple[str, ...], palette: tuple[Colour, ...]) -> Image.Image
 
 
 def comparison(image: UInt8, truth: UInt8, prediction: UInt8, palette: tuple[Colour, ...]) -> Image.Image:
-    """Put image, truth and prediction side by side; what the truth ignores is white in both."""
-    shown = np.where(truth == 255, truth, prediction)
-    gap = np.full((image.shape[0], GAP, 3), 255, np.uint8)
-    return Image.fromarray(np.hstack([image, gap, colourise(truth, palette), gap, colourise(shown, palette)]))
+    """Put image, truth and prediction side by side under their names; what the truth ignores is white in both.
+
+    Pictures lower than LOW pixels are enlarged by a whole factor.
+    """
+    shown = np.where(truth == IGNORE, truth, prediction)
+    panels = {"image": image, "truth": colourise(truth, palette), "prediction": colourise(shown, palette)}
+    factor = max(LOW // image.shape[0], 1)
+    height, width = factor * image.shape[0], factor * image.shape[1]
+    sheet = Image.new("RGB", (3 * width + 2 * GAP, height + CAPTION), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, (name, panel) in enumerate(panels.items()):
+        left = column * (width + GAP)
+        draw.text((left + width // 2, CAPTION // 2), name, fill="black", font=ImageFont.load_default(14), anchor="mm")
+        sheet.paste(Image.fromarray(panel).resize((width, height), Image.Resampling.NEAREST), (left, CAPTION))
+    return sheet
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:

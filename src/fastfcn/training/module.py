@@ -20,8 +20,11 @@ from fastfcn.training.recipe import Recipe, build_optimiser, parameter_groups, p
 log = logging.getLogger(__name__)
 
 
+REMEDY = "lower recipe.lr, set trainer.gradient_clip_val=1 or trainer.precision=32-true, then go on with resume=last"
+
+
 class NonFiniteLossError(RuntimeError):
-    """Training cannot go on: the loss is NaN or infinite."""
+    """Training cannot go on: loss or weights are NaN or infinite."""
 
 
 class SegmentationModule(L.LightningModule):
@@ -92,6 +95,14 @@ class SegmentationModule(L.LightningModule):
         if scores.absent and not self.trainer.sanity_checking:
             log.info("%d classes occur neither in prediction nor in truth and are left out of mIoU", scores.absent)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse to write weights that are not finite over the last good checkpoint."""
+        for name, parameter in self.network.named_parameters():
+            if not parameter.isfinite().all():
+                raise NonFiniteLossError(
+                    f"{name} is not finite after step {self.global_step}; {REMEDY} (the last checkpoint is kept)"
+                )
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build SGD and the poly schedule over all optimiser steps of the run."""
         trainer = self.trainer
@@ -121,6 +132,5 @@ class SegmentationModule(L.LightningModule):
     def _require_finite(self, total: Tensor) -> None:
         if not torch.isfinite(total):
             raise NonFiniteLossError(
-                f"the loss is {total.item()} at step {self.global_step} (epoch {self.current_epoch}); "
-                "lower recipe.lr, set trainer.gradient_clip_val=1 or use precision 32, then go on with resume=last"
+                f"the loss is {total.item()} at step {self.global_step} (epoch {self.current_epoch}); {REMEDY}"
             )

@@ -28,7 +28,7 @@ from fastfcn.data.loading import SegmentationLoaders
 from fastfcn.evaluation.metrics import BEST_METRIC
 from fastfcn.models.pretrained import load_pretrained
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.reporting.result import write_result
+from fastfcn.reporting.result import describe, write_result
 from fastfcn.reporting.tables import print_scores
 from fastfcn.tracking import Logging, close_loggers
 from fastfcn.training.callbacks import training_callbacks
@@ -116,7 +116,9 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Path | None = None)
     augmentation: Augmentation = build(settings.augmentation, "augmentation")
     network = build_network(settings.model, len(data.classes))
     _begin_with_weights(network, settings)
-    log.info("suggested by the dataset: %s; in use: backbone %s", settings.suggested, network.backbone.name)
+    log.info("network: %s, upsampling options %s", describe(network), _options(settings.model["upsampling"]))
+    if settings.suggested is not None:
+        log.info("data=%s suggested %s; the command line overrides it", data.name, settings.suggested)
     description = Description(settings.model, settings.data, data.classes, data.palette)
     module = SegmentationModule(
         network.to(memory_format=torch.channels_last) if recipe.channels_last else network,
@@ -172,6 +174,10 @@ def find_resume(resume: str | None, run_dir: Path) -> Path | None:
             f"resume={resume}: no checkpoint at {path}; give the hydra.run.dir= of the run, or a path"
         )
     return path
+
+
+def _options(node: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in node.items() if not key.startswith("_")}
 
 
 def _begin_with_weights(network: Segmenter, settings: RunConfig) -> None:
