@@ -166,7 +166,9 @@ def test_other_mistakes_end_with_one_line(trained: Path, tmp_path: Path, fails) 
     run_dir = f"hydra.run.dir={tmp_path}/e"
     root = write_dataset(tmp_path / "mine")
     assert "checkpoint must be given" in fails("evaluate", run_dir)
-    assert "protocol must be one of full" in fails("evaluate", checkpoint, "protocol=tiny", run_dir)
+    assert "Available options in 'protocol': full, multi_scale" in fails(
+        "evaluate", checkpoint, "protocol=tiny", run_dir
+    )
     line = fails("evaluate", checkpoint, "data=folder", f"data.root={root}", run_dir)
     assert "the checkpoint predicts 12 classes (sky, pavement, hedge, ...), data=folder has 3 (road, sky, tree" in line
     assert "images=/nowhere holds no images" in fails("predict", checkpoint, "images=/nowhere", f"output={tmp_path}/o")

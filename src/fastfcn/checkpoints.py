@@ -25,12 +25,17 @@ NETWORK = "network."  # where the LightningModule keeps the network
 
 @dataclass(frozen=True)
 class Description:
-    """What a checkpoint says of itself: the configuration of model and data as plain dicts, class names and colours."""
+    """What a checkpoint says of itself: configuration of model and data as plain dicts, class names, colours, sizes.
+
+    `base_size` and `crop_size` are those of training, for the protocols that repeat them.
+    """
 
     model: dict[str, Any]
     data: dict[str, Any]
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
+    base_size: int
+    crop_size: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as `weights_only=True` reads it back."""
@@ -40,13 +45,22 @@ class Description:
             "data": self.data,
             "classes": list(self.classes),
             "palette": [list(colour) for colour in self.palette],
+            "base_size": self.base_size,
+            "crop_size": self.crop_size,
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Description":
         """Read what `to_dict` wrote."""
         palette = tuple((int(red), int(green), int(blue)) for red, green, blue in content["palette"])
-        return cls(dict(content["model"]), dict(content["data"]), tuple(content["classes"]), palette)
+        return cls(
+            model=dict(content["model"]),
+            data=dict(content["data"]),
+            classes=tuple(content["classes"]),
+            palette=palette,
+            base_size=content["base_size"],
+            crop_size=content["crop_size"],
+        )
 
 
 @dataclass(frozen=True)

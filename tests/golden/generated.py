@@ -39,10 +39,16 @@ def tensor(name: str, shape: tuple[int, ...], *, residual_gain: float, smoothing
     return torch.from_numpy(np.asarray(values, np.float32))
 
 
-def released(name: str) -> dict[str, Tensor]:
-    """The state dict of one of the authors' checkpoints."""
-    rows = json.loads((GOLDEN / "fastfcn" / f"{name}.keys.json").read_text())
-    return {key: tensor(key, tuple(shape), residual_gain=0.1, smoothing=0.02) for key, shape, *_ in rows}
+FAMILIES = {
+    "fastfcn": {"residual_gain": 0.1, "smoothing": 0.02},
+    "mmseg": {"residual_gain": 0.2, "smoothing": 1.0},
+}
+
+
+def released(name: str, family: str = "fastfcn") -> dict[str, Tensor]:
+    """The state dict of a checkpoint of the authors, or of mmsegmentation."""
+    rows = json.loads((GOLDEN / family / f"{name}.keys.json").read_text())
+    return {key: tensor(key, tuple(shape), **FAMILIES[family]) for key, shape, *_ in rows}
 
 
 def images(seed: int, shape: tuple[int, ...]) -> Tensor:

@@ -27,6 +27,11 @@ def test_equals_the_expanded_formula_with_gradients() -> None:
         torch.testing.assert_close(ours, reference)
 
 
+def shares_memory(first: object, second: object) -> bool:
+    tensors = isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor)
+    return tensors and first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
+
+
 class LargestTensor(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
@@ -34,16 +39,26 @@ class LargestTensor(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
-        if isinstance(result, torch.Tensor):
+        fresh = not any(result is argument or shares_memory(result, argument) for argument in args)
+        if isinstance(result, torch.Tensor) and fresh:
             self.elements = max(self.elements, result.numel())
         return result
 
 
 def test_allocates_nothing_larger_than_pixels_by_codewords() -> None:
-    layer, x = Encoding(16, 32), torch.randn(2, 16, 30, 30, requires_grad=True)
+    batch, channels, side, codewords = 2, 64, 30, 8
+    layer, x = Encoding(channels, codewords), torch.randn(batch, channels, side, side)
     with LargestTensor() as largest:
-        layer(x).sum().backward()
-    assert largest.elements <= 2 * 900 * 32
+        layer(x)
+    assert largest.elements <= batch * side**2 * codewords
+
+
+def test_zero_pixels_have_finite_gradients() -> None:
+    x = torch.zeros(1, 8, 3, 3, requires_grad=True)
+    layer = Encoding(8, 4)
+    layer(x).sum().backward()
+    assert x.grad.isfinite().all()
+    assert layer.scale.grad.isfinite().all()
 
 
 def test_initialisation_is_the_papers() -> None:

@@ -1,7 +1,6 @@
 """The network computes what the authors' code computes."""
 
 import json
-import re
 
 import numpy as np
 import pytest
@@ -9,8 +8,9 @@ import torch
 from torch import nn
 
 from fastfcn.checkpoints import build_network, load_weights
+from fastfcn.composition import plain
 from fastfcn.data.dataset import IGNORE
-from fastfcn.importing.fastfcn_names import UNUSED, find_head, rename
+from fastfcn.importing import authors
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.recipe import build_optimiser, parameter_groups, poly_schedule
@@ -21,20 +21,21 @@ NAMES = sorted(path.stem for path in (GOLDEN / "fastfcn").glob("*.npz") if path.
 
 
 def build_released(name: str, composed) -> Segmenter:
+    """The network as conf/ composes it, with the weights of the authors' checkpoint `name`."""
     head, depth, upsampling = name.split("_")[:3]
+    own_upsampling = {"jpu": "jpu", "jpux": "jpu_x"}.get(upsampling, "none")
+    output_stride = 8 if upsampling == "os8" else 32
     model = composed(
         "data=folder",
         "data.root=unused",
         f"model/head={head.replace('deeplab', 'deeplabv3')}",
         f"model/backbone={depth}",
-        f"model/upsampling={ {'jpu': 'jpu', 'jpux': 'jpu_x'}.get(upsampling, 'none') }",
-        f"model.backbone.output_stride={8 if upsampling == 'os8' else 32}",
+        f"model/upsampling={own_upsampling}",
+        f"model.backbone.output_stride={output_stride}",
     ).model
-    weights = released(name)
-    own_head = find_head(list(weights))
-    network = build_network(model, 150 if "ade" in name else 59)
-    used = {rename(key, own_head): value for key, value in weights.items() if not re.fullmatch(UNUSED, key)}
-    load_weights(network, used, name)
+    translation = authors.translate(released(name), output_stride)
+    network = build_network(plain(model), translation.num_classes)
+    load_weights(network, translation.weights, name)
     return network
 
 

@@ -74,6 +74,7 @@ class Augmentation:
                 f"augmentation needs crop_size >= 1 and 1 <= base_size * scale[0] <= base_size * scale[1], "
                 f"got crop_size={crop_size}, base_size={base_size}, scale={list(scale)}"
             )
+        self.base_size = base_size
         self.crop_size = crop_size
         pad = A.PadIfNeeded(
             crop_size, crop_size, position="top_left", border_mode=cv2.BORDER_CONSTANT, fill=0, fill_mask=IGNORE

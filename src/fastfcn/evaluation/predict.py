@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
@@ -13,7 +14,8 @@ from fastfcn.composition import plain, require_known
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.images import SUFFIXES, list_images, read_image
 from fastfcn.data.loading import normalise
-from fastfcn.evaluation.protocols import Protocol, find_protocol
+from fastfcn.evaluation.protocols import Protocol
+from fastfcn.evaluation.run import build_protocol
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.reporting.pictures import index_png, legend, overlay, save_picture
 
@@ -25,7 +27,7 @@ class PredictionConfig:
     checkpoint: str
     images: str
     output: str
-    protocol: str
+    protocol: dict[str, Any]
     opacity: float
     device: str
 
@@ -39,7 +41,7 @@ def predict(config: DictConfig) -> None:
         raise ValueError(f"opacity must be between 0 and 1, got {settings.opacity}")
     paths = find_images(Path(settings.images))
     checkpoint = read_checkpoint(settings.checkpoint)
-    protocol = find_protocol(settings.protocol)
+    protocol = build_protocol(settings.protocol, checkpoint.description)
     network = network_of(checkpoint).to(_device(settings.device))
     output, palette = Path(settings.output), checkpoint.description.palette
     save_picture(legend(checkpoint.description.classes, palette), output / "legend.png")

@@ -26,13 +26,3 @@ class FullImage(Protocol):
         """Return the network's logits."""
         logits: Tensor = network(images).logits
         return logits
-
-
-PROTOCOLS: dict[str, type[Protocol]] = {protocol.name: protocol for protocol in (FullImage,)}
-
-
-def find_protocol(name: str) -> Protocol:
-    """Return the protocol called `name`. Raises ValueError if there is none."""
-    if name not in PROTOCOLS:
-        raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {name}")
-    return PROTOCOLS[name]()

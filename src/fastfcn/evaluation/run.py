@@ -9,12 +9,12 @@ from typing import Any, Literal
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
-from fastfcn.checkpoints import Checkpoint, data_of, network_of, read_checkpoint, write_atomically
+from fastfcn.checkpoints import Checkpoint, Description, data_of, network_of, read_checkpoint, write_atomically
 from fastfcn.composition import build, plain, require_known
 from fastfcn.console import quieten_libraries
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
-from fastfcn.evaluation.protocols import find_protocol
+from fastfcn.evaluation.protocols import Protocol
 from fastfcn.reporting.result import write_result
 from fastfcn.reporting.tables import print_scores
 
@@ -28,7 +28,7 @@ class EvaluationConfig:
     checkpoint: str
     data: dict[str, Any]
     split: str | None
-    protocol: str
+    protocol: dict[str, Any]
     absent: Literal["skip", "zero"]
     pictures: int
     workers: int
@@ -52,9 +52,10 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     data = open_data(checkpoint, settings.data)
     split = settings.split or data.val_split
     loader = EvaluationLoader(data, split, workers=settings.workers)
+    protocol = build_protocol(settings.protocol, checkpoint.description)
     module = EvaluationModule(
         network,
-        find_protocol(settings.protocol),
+        protocol,
         num_classes=len(data.classes),
         absent=settings.absent,
         pictures=Pictures(run_dir / "pictures", loader.split, data, count=settings.pictures),
@@ -71,8 +72,8 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
         write_result(
             result,
             metrics={
-                f"{split}/miou_{settings.protocol}": scores.miou,
-                f"{split}/pixacc_{settings.protocol}": scores.pixacc,
+                f"{split}/miou_{protocol.name}": scores.miou,
+                f"{split}/pixacc_{protocol.name}": scores.pixacc,
             },
             iou=dict(zip(data.classes, scores.iou.tolist(), strict=True)),
             network=network,
@@ -82,6 +83,15 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
             checkpoint=str(Path(settings.checkpoint).resolve()),
             images=len(loader.split),
         )
+
+
+def build_protocol(node: Mapping[str, Any], description: Description) -> Protocol:
+    """Build a protocol; sizes that the configuration leaves open are those of training."""
+    sizes = {"base_size": description.base_size, "crop_size": description.crop_size}
+    protocol: Protocol = build(
+        {**node, **{key: size for key, size in sizes.items() if node.get(key, 0) is None}}, "protocol"
+    )
+    return protocol
 
 
 def open_data(checkpoint: Checkpoint, chosen: Mapping[str, Any]) -> SegmentationData:

@@ -8,7 +8,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from fastfcn.models.dilation import dilate
+from fastfcn.models.dilation import dilate, dilate_stages
 from fastfcn.models.features import Channels, Features
 
 OUTPUT_STRIDES = (8, 16, 32)
@@ -17,12 +17,20 @@ OUTPUT_STRIDES = (8, 16, 32)
 class Backbone(nn.Module):
     """A classification network that returns C2 to C5.
 
-    `output_stride` 8 or 16 trades the last strides for dilation with the paper's placement. `weights` only says
+    `output_stride` 8 or 16 trades the last strides for dilation with the paper's placement; `stage_dilations` dilates
+    the last stages of a ResNet beside their strides. `weights` only says
     where to begin: building a network downloads nothing, `fastfcn.models.pretrained.load_pretrained` does. Raises
     ValueError for a name that does not exist or an encoder that cannot serve.
     """
 
-    def __init__(self, name: str, *, output_stride: Literal[8, 16, 32] = 32, weights: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        output_stride: Literal[8, 16, 32] = 32,
+        weights: str | None = None,
+        stage_dilations: tuple[int, ...] = (),
+    ) -> None:
         super().__init__()
         if output_stride not in OUTPUT_STRIDES:
             raise ValueError(f"model.backbone.output_stride must be 8, 16 or 32, got {output_stride}")
@@ -30,6 +38,8 @@ class Backbone(nn.Module):
         self.output_stride = output_stride
         self.weights = weights
         self.encoder = build_encoder(name, output_stride)
+        if stage_dilations:
+            dilate_stages(self.encoder, stage_dilations)
         self.channels = Channels(*self._check_channels()[2:])
         self._check_strides()
 

@@ -73,12 +73,13 @@ def _file_of(part: object) -> str:
 def gflops(network: Segmenter, size: int = 512) -> float:
     """Count the floating-point operations of one image of `size` x `size`, in 1e9; a multiply-add counts as two.
 
-    512 is the size of the paper's speed table. Nothing is computed: the tensors are fake.
+    512 is the size of the paper's speed table. Nothing is computed, the tensors are fake; calling `forward` leaves a
+    compiled network alone.
     """
     training = network.training
     network.eval()
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, 3, size, size, device=next(network.parameters()).device))
+        network.forward(torch.zeros(1, 3, size, size, device=next(network.parameters()).device))
     network.train(training)
     return round(float(counter.get_total_flops()) / 1e9, 3)
 

@@ -119,7 +119,9 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Path | None = None)
     log.info("network: %s, upsampling options %s", describe(network), _options(settings.model["upsampling"]))
     if settings.suggested is not None:
         log.info("data=%s suggested %s; the command line overrides it", data.name, settings.suggested)
-    description = Description(settings.model, settings.data, data.classes, data.palette)
+    description = Description(
+        settings.model, settings.data, data.classes, data.palette, augmentation.base_size, augmentation.crop_size
+    )
     module = SegmentationModule(
         network.to(memory_format=torch.channels_last) if recipe.channels_last else network,
         build(settings.loss, "loss"),

@@ -13,20 +13,20 @@ from fastfcn.models.layers.resize import resize
 class ContextEncoding(nn.Module):
     """Encodes the whole map into one vector that gates the channels and tells which classes occur."""
 
-    def __init__(self, width: int, num_classes: int, *, codewords: int) -> None:
+    def __init__(self, width: int, num_classes: int, *, codewords: int, presence: bool) -> None:
         super().__init__()
         self.project = ConvNormReLU(width, width, 1)
         self.encoding = Encoding(width, codewords)
         self.norm = nn.BatchNorm1d(codewords)
         self.gate = nn.Linear(width, width)
-        self.presence = nn.Linear(width, num_classes)
+        self.presence = nn.Linear(width, num_classes) if presence else None
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return `x` (B, width, h, w) with its channels gated, and presence logits (B, num_classes)."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return `x` (B, width, h, w) with its channels gated, and presence logits (B, num_classes) or None."""
         codes = self.encoding(self.project(x))  # (B, K, width)
         encoded = self.norm(codes).relu().mean(dim=1)  # (B, width)
         gamma = torch.sigmoid(self.gate(encoded))[..., None, None]
-        return torch.relu(x + gamma * x), self.presence(encoded)
+        return torch.relu(x + gamma * x), self.presence(encoded) if self.presence is not None else None
 
 
 class LateralFusion(nn.Module):
@@ -64,12 +64,13 @@ class EncNetHead(Head):
         width: int = 512,
         codewords: int = 32,
         kernel_size: int | None = None,
+        presence: bool = True,
     ) -> None:
         super().__init__()
         kernel_size = kernel_size or (1 if inputs.refined else 3)
         self.reduce = ConvNormReLU(inputs.channels, width, kernel_size)
         self.lateral = LateralFusion(inputs.backbone, width, align_corners=inputs.align_corners) if lateral else None
-        self.context = ContextEncoding(width, num_classes, codewords=codewords)
+        self.context = ContextEncoding(width, num_classes, codewords=codewords, presence=presence)
         self.classify = classifier(width, num_classes)
 
     def forward(self, x: Tensor, features: Features) -> HeadOutput:

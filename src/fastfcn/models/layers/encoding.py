@@ -20,12 +20,13 @@ class Encoding(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Encode `x` (B, D, H, W) as (B, K, D). Computed in float32 at least, whatever the autocast type."""
         with torch.autocast(x.device.type, enabled=False):
-            pixels = x.flatten(2).transpose(1, 2).to(self.codewords.dtype)  # (B, N, D)
-            assignment = self._assign(pixels)  # (B, N, K)
-            sums = assignment.transpose(1, 2) @ pixels  # (B, K, D)
-            return sums - assignment.sum(1).unsqueeze(-1) * self.codewords
+            pixels = x.flatten(2).to(self.codewords.dtype)  # (B, D, N)
+            assignment = self._assign(pixels)  # (B, K, N)
+            sums = torch.bmm(assignment, pixels.transpose(1, 2))  # (B, K, D)
+            return sums - assignment.sum(2, keepdim=True) * self.codewords
 
     def _assign(self, pixels: Tensor) -> Tensor:
-        products = pixels @ self.codewords.T  # (B, N, K)
-        distances = pixels.square().sum(-1, keepdim=True) - 2 * products + self.codewords.square().sum(-1)
-        return torch.softmax(self.scale * distances, dim=-1)
+        products = torch.bmm(self.codewords.expand(len(pixels), -1, -1), pixels)  # (B, K, N)
+        pixel_norms = torch.linalg.vector_norm(pixels, dim=1, keepdim=True).square()  # (B, 1, N), no (B, D, N) between
+        code_norms = self.codewords.square().sum(1)[:, None]  # (K, 1)
+        return torch.softmax(self.scale[:, None] * (pixel_norms - 2 * products + code_norms), dim=1)
