@@ -16,6 +16,7 @@ from fastfcn.data.images import SUFFIXES, list_images, read_image
 from fastfcn.data.loading import normalise
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.run import build_protocol
+from fastfcn.evaluation.submission import open_submission
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.reporting.pictures import index_png, legend, overlay, save_picture
 
@@ -30,6 +31,7 @@ class PredictionConfig:
     protocol: dict[str, Any]
     opacity: float
     device: str
+    submission: str | None
 
 
 def predict(config: DictConfig) -> None:
@@ -44,13 +46,16 @@ def predict(config: DictConfig) -> None:
     protocol = build_protocol(settings.protocol, checkpoint.description)
     network = network_of(checkpoint).to(_device(settings.device))
     output, palette = Path(settings.output), checkpoint.description.palette
+    submission = open_submission(settings.submission, output, len(checkpoint.description.classes))
     save_picture(legend(checkpoint.description.classes, palette), output / "legend.png")
     for path in track(paths, description="predicting"):
         image = read_image(path)
         labels = segment(network, protocol, image)
         save_picture(index_png(labels, palette), output / "masks" / f"{path.stem}.png")
+        submission.add(path.stem, labels)
         blended = overlay(image, labels, palette, opacity=settings.opacity)
         save_picture(Image.fromarray(blended), output / "overlays" / f"{path.stem}.jpg")
+    submission.close()
     print(f"{len(paths)} predictions in {output}: masks/, overlays/, legend.png")
 
 

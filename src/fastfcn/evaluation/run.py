@@ -101,6 +101,8 @@ def open_data(checkpoint: Checkpoint, chosen: Mapping[str, Any]) -> Segmentation
     """
     overrides = {key: value for key, value in chosen.items() if value is not None}
     node = overrides if "_target_" in overrides else {**data_of(checkpoint), **overrides}
+    if "_target_" not in node:
+        raise ValueError("the checkpoint does not say what data it is for; give data=NAME data.root=PATH")
     data: SegmentationData = build(node, "data")
     known = checkpoint.description.classes
     if len(data.classes) != len(known):

@@ -3,14 +3,16 @@
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 # The authors' files hold `best_pred`, a pickled numpy float64, under numpy's old and new module names.
-_SCALAR = np.float64(0).__reduce__()[0]  # the function that a pickle of any numpy scalar names
+_SCALAR = cast(
+    Callable[..., Any], np.float64(0).__reduce__()[0]
+)  # the function that a pickle of any numpy scalar names
 NUMPY_SCALARS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_SCALAR, "numpy.core.multiarray.scalar"),
     (_SCALAR, "numpy._core.multiarray.scalar"),

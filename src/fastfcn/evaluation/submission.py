@@ -1,0 +1,54 @@
+"""What test servers take: ADE20K's wants a zip of 8-bit PNGs with labels 1 to 150 under the images' names."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fastfcn.data.dataset import UInt8
+
+ADE20K_CLASSES = 150
+
+
+class Submission:
+    """Collects nothing: the default."""
+
+    def add(self, name: str, labels: UInt8) -> None:
+        """Add the class indices (H, W) of an image."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+class ADE20KSubmission(Submission):
+    """A zip at `path`, which appears once it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._temporary = path.with_name(f".{path.name}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._zip = zipfile.ZipFile(self._temporary, "w")
+
+    def add(self, name: str, labels: UInt8) -> None:
+        """Add one image's labels; index 0 becomes label 1, for 0 means unlabelled there."""
+        buffer = io.BytesIO()
+        Image.fromarray((labels + 1).astype(np.uint8)).save(buffer, format="PNG")
+        self._zip.writestr(f"{name}.png", buffer.getvalue())
+
+    def close(self) -> None:
+        """Put the zip in its place."""
+        self._zip.close()
+        self._temporary.replace(self.path)
+
+
+def open_submission(kind: str | None, output: Path, num_classes: int) -> Submission:
+    """Begin a submission of `kind`, or none. Raises ValueError for a kind or a network that does not fit."""
+    if kind is None:
+        return Submission()
+    if kind != "ade20k":
+        raise ValueError(f"submission must be null or ade20k, got {kind}")
+    if num_classes != ADE20K_CLASSES:
+        raise ValueError(f"submission=ade20k needs a network of {ADE20K_CLASSES} classes, this one has {num_classes}")
+    return ADE20KSubmission(output / "submission.zip")
