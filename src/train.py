@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from fastfcn.entry import entry_point
@@ -13,6 +14,8 @@ def main(config: DictConfig) -> None:
     """Train as composed; PyTorch is imported only once the configuration is sound."""
     from fastfcn.training.run import train
 
+    if HydraConfig.get().mode == RunMode.MULTIRUN and config.devices * config.num_nodes != 1:
+        raise ValueError("a sweep (-m) trains on one device a job; start runs with devices= or num_nodes= one by one")
     train(config, Path(HydraConfig.get().runtime.output_dir))
 
 

@@ -73,8 +73,10 @@ def fails(script: Callable[..., None], capfd: pytest.CaptureFixture[str]) -> Cal
         with pytest.raises(SystemExit) as exit_info:
             script(name, *arguments)
         assert exit_info.value.code in (1, 2)
-        lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+        output = capfd.readouterr().err
+        lines = [line for line in output.splitlines() if line.startswith("error: ")]
         assert len(lines) == 1, "exactly one line tells what was wrong"
+        assert "Traceback" not in output
         return lines[0]
 
     return call

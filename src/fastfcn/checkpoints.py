@@ -3,10 +3,8 @@
 import importlib
 import io
 import os
-import pickle
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,60 +14,60 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 
 from fastfcn.composition import build
+from fastfcn.data.dataset import SegmentationData
+from fastfcn.models.backbone import Backbone
+from fastfcn.models.heads.base import Head
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.models.upsampling.base import Upsampling
+from fastfcn.safe_loading import load_plain
 
-FORMAT = "fastfcn-1"
+FORMAT = "fastfcn-2"
 PACKAGE = "fastfcn."
 NETWORK = "network."  # where the LightningModule keeps the network
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a checkpoint says of itself: configuration of model and data as plain dicts, class names, colours, sizes.
+    """What a checkpoint says of itself: class names, colours, and configuration as plain dicts.
 
-    `base_size` and `crop_size` are those of training, for the protocols that repeat them.
+    `data`, `recipe` and `augmentation` are empty where they are not known (imported checkpoints).
     """
 
     model: dict[str, Any]
-    data: dict[str, Any]
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
-    base_size: int
-    crop_size: int
+    data: dict[str, Any]
+    recipe: dict[str, Any]
+    augmentation: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as `weights_only=True` reads it back."""
         return {
             "format": FORMAT,
-            "model": self.model,
-            "data": self.data,
+            **asdict(self),
             "classes": list(self.classes),
             "palette": [list(colour) for colour in self.palette],
-            "base_size": self.base_size,
-            "crop_size": self.crop_size,
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Description":
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote. Raises KeyError, TypeError or ValueError for anything else."""
         palette = tuple((int(red), int(green), int(blue)) for red, green, blue in content["palette"])
-        return cls(
-            model=dict(content["model"]),
-            data=dict(content["data"]),
-            classes=tuple(content["classes"]),
-            palette=palette,
-            base_size=content["base_size"],
-            crop_size=content["crop_size"],
-        )
+        parts = {name: dict(content[name]) for name in ("model", "data", "recipe", "augmentation")}
+        return cls(classes=tuple(str(name) for name in content["classes"]), palette=palette, **parts)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint of this project, read and validated. `weights` has the network's own names."""
+    """A checkpoint of this project, read and validated.
+
+    `weights` has the network's own names; `step` counts the optimiser steps taken.
+    """
 
     path: Path
     description: Description
     weights: dict[str, Tensor]
+    step: int
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -77,49 +75,27 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
     Raises FileNotFoundError if there is none, ValueError if it is damaged or not one of this project.
     """
-    content = _load(Path(path))
-    description = content.get("hyper_parameters") if isinstance(content, dict) else None
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a checkpoint of this project (train one with src/train.py)")
-    weights = {
-        name.removeprefix(NETWORK): tensor for name, tensor in content["state_dict"].items() if name.startswith(NETWORK)
-    }
-    return Checkpoint(Path(path), Description.from_dict(description), weights)
-
-
-def read_step(path: str | Path) -> int:
-    """Return the optimiser step that a checkpoint was written after. Raises as `read_checkpoint`."""
-    return int(_load(Path(path))["global_step"])
-
-
-def _load(path: Path) -> Any:
-    if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}")
+    content = load_plain(Path(path))
+    if not isinstance(content, dict) or "hyper_parameters" not in content:
+        raise ValueError(
+            f"{path} is not a checkpoint of this project (train one, or import one with import_checkpoint.py)"
+        )
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "Weights only load failed" in str(error) and "GLOBAL" in str(error):
-            raise ValueError(
-                f"{path} holds pickled code and is refused; only plain data and tensors are read"
-            ) from error
-        raise ValueError(f"{path} is no checkpoint: {_first_line(error)}") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError) as error:
-        reason = "it is truncated or damaged" if _looks_like_zip(path) else "it is no checkpoint"
-        raise ValueError(f"{path} cannot be read: {reason} ({_first_line(error)})") from error
-
-
-def _looks_like_zip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"PK" or zipfile.is_zipfile(path)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
+        if content["hyper_parameters"]["format"] != FORMAT:
+            raise ValueError(f"its format is {content['hyper_parameters']['format']}, this version reads {FORMAT}")
+        description = Description.from_dict(content["hyper_parameters"])
+        weights = {
+            name.removeprefix(NETWORK): tensor
+            for name, tensor in content["state_dict"].items()
+            if name.startswith(NETWORK)
+        }
+        return Checkpoint(Path(path), description, weights, int(content["global_step"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} does not describe itself as a checkpoint of this version does: {error}") from error
 
 
 def build_network(model: Mapping[str, Any], num_classes: int) -> Segmenter:
-    """Build the network of a model configuration; targets outside this package are refused."""
-    _require_own_targets(model)
+    """Build the network of a model configuration. Raises ValueError for one that builds no Segmenter."""
     target = model.get("_target_")
     if target is None or not issubclass(get_class(target), Segmenter):
         raise ValueError(f"model._target_={target} does not build a Segmenter")
@@ -127,23 +103,23 @@ def build_network(model: Mapping[str, Any], num_classes: int) -> Segmenter:
     return network
 
 
-def _require_own_targets(node: Any) -> None:
-    """Let a configuration, which inside a file may come from anyone, name classes of this package and nothing else."""
+def _require_own_targets(node: Any, allowed: tuple[type, ...]) -> None:
+    """Let a configuration, which inside a file may come from anyone, name parts of this package and nothing else."""
     if isinstance(node, Mapping):
         target = node.get("_target_")
-        if target is not None and not _is_own_class(str(target)):
-            raise ValueError(f"the checkpoint names {target}, which is not a class of this package; refused")
+        if target is not None and not _is_own_part(str(target), allowed):
+            raise ValueError(f"the checkpoint names {target}, which is no part of a network or dataset here; refused")
         for value in node.values():
-            _require_own_targets(value)
+            _require_own_targets(value, allowed)
     elif isinstance(node, list | tuple):
         for value in node:
-            _require_own_targets(value)
+            _require_own_targets(value, allowed)
     elif isinstance(node, str) and "${" in node:
         raise ValueError(f"the checkpoint holds an unresolved value {node!r}; refused")
 
 
-def _is_own_class(target: str) -> bool:
-    """Tell whether `target` is a class that a module of this package defines (not one that it merely imports)."""
+def _is_own_part(target: str, allowed: tuple[type, ...]) -> bool:
+    """Tell whether `target` is such a class, defined (not merely imported) by a module of this package."""
     module, _, name = target.rpartition(".")
     if not module.startswith(PACKAGE):
         return False
@@ -151,7 +127,7 @@ def _is_own_class(target: str) -> bool:
         found = getattr(importlib.import_module(module), name, None)
     except ImportError:
         return False
-    return isinstance(found, type) and found.__module__ == module
+    return isinstance(found, type) and found.__module__ == module and issubclass(found, allowed)
 
 
 def load_weights(network: Segmenter, weights: Mapping[str, Tensor], source: str | Path) -> None:
@@ -174,8 +150,25 @@ def load_weights(network: Segmenter, weights: Mapping[str, Tensor], source: str 
     network.load_state_dict(dict(weights))
 
 
+def for_other_classes(checkpoint: Checkpoint, network: Segmenter) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the weights to fine-tune `network` from, and the names of those that begin anew.
+
+    Where the class counts differ, the last layers, which have a row a class, keep the network's own random weights.
+    """
+    own = network.state_dict()
+    classes = len(checkpoint.description.classes)
+    fresh = [
+        name
+        for name, tensor in checkpoint.weights.items()
+        if name in own and tensor.shape != own[name].shape and len(tensor) == classes
+        and tensor.shape[1:] == own[name].shape[1:]
+    ]  # fmt: skip
+    return {**checkpoint.weights, **{name: own[name] for name in fresh}}, fresh
+
+
 def network_of(checkpoint: Checkpoint) -> Segmenter:
     """Rebuild a checkpoint's network, in eval mode."""
+    _require_own_targets(checkpoint.description.model, (Segmenter, Backbone, Upsampling, Head))
     network = build_network(checkpoint.description.model, len(checkpoint.description.classes))
     load_weights(network, checkpoint.weights, checkpoint.path)
     return network.eval()
@@ -183,7 +176,7 @@ def network_of(checkpoint: Checkpoint) -> Segmenter:
 
 def data_of(checkpoint: Checkpoint) -> Mapping[str, Any]:
     """Return the configuration of the data that a checkpoint was trained on, safe to build."""
-    _require_own_targets(checkpoint.description.data)
+    _require_own_targets(checkpoint.description.data, (SegmentationData,))
     return checkpoint.description.data
 
 

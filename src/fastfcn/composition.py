@@ -4,7 +4,7 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 Node = Mapping[str, Any]
+Root = TypeVar("Root")
 
 
 def plain(node: DictConfig) -> dict[str, Any]:
@@ -32,10 +33,23 @@ def build(node: Node, path: str, **arguments: Any) -> Any:
     Raises ValueError for a key that no constructor takes, or with the constructor's own reason.
     """
     check_keys(node, path)
+    for key in set(node) & set(arguments):
+        raise ValueError(
+            f"{path}.{key} is not an option: the suite sets it (see recipe, devices, num_nodes and logger)"
+        )
     try:
         return instantiate(node, _convert_="all", **arguments)
     except InstantiationException as error:
         raise ValueError(_cause(error)) from error
+
+
+def typed(root: type[Root], content: Node) -> Root:
+    """Build the dataclass of a root configuration. Raises ValueError for a key or a value that does not fit."""
+    hints = get_type_hints(root)
+    for key, value in content.items():
+        require_known(key, hints)
+        _require_type(value, hints[key], key)
+    return root(**content)
 
 
 def check_keys(node: Node, path: str) -> None:

@@ -88,13 +88,14 @@ def explain(error: Exception, config_name: str) -> str:
 
 
 def _near(key: str, config_name: str) -> str:
-    choices = [argument for argument in sys.argv[1:] if re.fullmatch(r"[\w/]+=\w+", argument) and "." not in argument]
+    choices = [argument for argument in sys.argv[1:] if re.fullmatch(r"[\w/]+=\w+", argument)]
+    choices = [choice for choice in choices if choice.partition("=")[0] != key]
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             known = list(_keys(compose(config_name, overrides=choices)))
     except (HydraException, OmegaConfBaseException):
-        return "src/train.py --cfg job lists them"
+        return "--cfg job lists all"
     close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
     parent = key.rpartition(".")[0]
     siblings = [name for name in known if name.rpartition(".")[0] == parent]

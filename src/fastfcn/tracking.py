@@ -89,7 +89,8 @@ def _keep_rows(logger: CSVLogger, file: Path, resume_step: int | None) -> None:
     rows: list[dict[str, Any]] = []
     if resume_step is not None and file.exists():
         with file.open(newline="") as stream:
-            rows = [row for row in csv.DictReader(stream) if int(row["step"]) < resume_step]
-    file.unlink(missing_ok=True)
-    logger.experiment.metrics.extend(rows)
+            whole = [row for row in csv.DictReader(stream) if (row["step"] or "").isdigit()]  # a kill can cut the last
+        rows = [row for row in whole if int(row["step"]) < resume_step]
+    experiment = logger.experiment  # opening it deletes the file
+    experiment.metrics.extend(rows)
     logger.save()

@@ -39,7 +39,10 @@ def test_a_loader_moves_on_with_what_was_taken_and_resumes_there(workers: int) -
         )
 
     whole = loader()
-    epochs = [[batch.image for batch in whole] for _ in range(2)]
+    epochs = []
+    for epoch in range(2):
+        whole.batch_sampler.set_epoch(epoch)
+        epochs.append([batch.image for batch in whole])
     assert len(epochs[0]) == len(epochs[1]) == 5
     assert not any(torch.equal(first, second) for first, second in zip(*epochs, strict=True))
     broken = loader()
@@ -51,6 +54,9 @@ def test_a_loader_moves_on_with_what_was_taken_and_resumes_there(workers: int) -
     rest = [batch.image for batch in resumed]
     assert len(rest) == 2
     assert all(torch.equal(ours, reference) for ours, reference in zip(rest, epochs[0][3:], strict=True))
+    resumed.batch_sampler.set_epoch(0)
+    assert list(resumed) == []
+    resumed.batch_sampler.set_epoch(1)
     assert all(torch.equal(batch.image, reference) for batch, reference in zip(resumed, epochs[1], strict=True))
 
 

@@ -97,7 +97,7 @@ def test_killed_and_resumed_equals_unbroken(workers: int, unbroken: Path, tmp_pa
     assert (tmp_path / "result.json").exists()
 
 
-def test_two_processes_give_the_losses_of_one(tmp_path: Path, composed) -> None:
+def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     """DDP over gloo against one process with the same global batch; dropout and augmentation off, statistics frozen."""
     plainly = ("recipe.frozen_bn=true", "recipe.epochs=2", "augmentation.flip=0")
     program = tmp_path / "train_without_dropout.py"  # a file, for Lightning starts rank 1 from it

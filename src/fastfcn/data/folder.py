@@ -88,7 +88,7 @@ class FolderSplit(Split):
             sizes = [f"{array.shape[1]}x{array.shape[0]}" for array in (indices, image)]
             raise ValueError(f"mask {mask_path} is {sizes[0]} but its image {image_path.name} is {sizes[1]}")
         ignored = (indices == self.ignore_index) | (indices == IGNORE)
-        unknown = indices[(indices >= self.num_classes) & ~ignored]
+        unknown = indices[((indices < 0) | (indices >= self.num_classes)) & ~ignored]
         if len(unknown):
             raise ValueError(
                 f"mask {mask_path} holds the value {int(unknown[0])}, but there are {self.num_classes} classes "
@@ -109,4 +109,6 @@ def _colours(palette: Sequence[Sequence[int]] | None, count: int) -> tuple[Colou
         return voc_palette(count)
     if len(palette) != count:
         raise ValueError(f"data.palette has {len(palette)} colours for {count} classes")
+    if not all(len(colour) == 3 and 0 <= min(colour) <= max(colour) <= 255 for colour in palette):
+        raise ValueError("data.palette must hold three values from 0 to 255 for every class")
     return tuple((int(red), int(green), int(blue)) for red, green, blue in palette)

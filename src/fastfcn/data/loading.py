@@ -60,8 +60,7 @@ class TrainingLoader(DataLoader[Sample]):
     batch_sampler: TrainingBatches
 
     def __iter__(self) -> Iterator[Sample]:  # type: ignore[override]  # as a generator it starts with the first batch
-        """Yield the rest of the epoch, or the next one where none is left."""
-        self.batch_sampler.begin()
+        """Yield the rest of the epoch."""
         for batch in super().__iter__():
             self.batch_sampler.batch += 1
             yield batch

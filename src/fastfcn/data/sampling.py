@@ -26,7 +26,7 @@ class TrainingBatches(Sampler[list[Draw]]):
 
     A global batch is the same for any number of processes: rank r of n takes every n-th place of it, beginning at r.
     An incomplete last batch is dropped, as in the authors' code. `epoch` and `batch` are the place of the next batch;
-    whoever takes batches moves it on, and a resumed run sets it.
+    whoever takes batches moves it on, Lightning begins epochs, and a resumed run sets both.
     """
 
     def __init__(
@@ -64,10 +64,15 @@ class TrainingBatches(Sampler[list[Draw]]):
             places = range(batch * self.global_batch + self.rank, (batch + 1) * self.global_batch, self.world_size)
             yield [Draw(int(order[place]), derive_seed(self.seed, self.epoch, place)) for place in places]
 
-    def begin(self) -> None:
-        """Go to the next epoch if this one has no batch left."""
-        if self.batch >= len(self):
-            self.epoch, self.batch = self.epoch + 1, 0
+    @property
+    def sampler(self) -> "TrainingBatches":
+        """Where Lightning looks for `set_epoch`."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin `epoch`; a resumed run that stands in the middle of it stays there."""
+        if epoch != self.epoch:
+            self.epoch, self.batch = epoch, 0
 
 
 class EvaluationShare(Sampler[int]):

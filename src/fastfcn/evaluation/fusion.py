@@ -69,8 +69,8 @@ class ScaledScores:
         return result
 
     def log(self) -> Tensor:
-        """Return the log-scores (C, H, W)."""
-        return self.values.log() + self.offset
+        """Return the log-scores (C, H, W), in this object's memory."""
+        return self.values.log_().add_(self.offset)
 
 
 def _neighbours(source: int, target: int, align_corners: bool, like: Tensor) -> list[tuple[Tensor, Tensor]]:

@@ -16,7 +16,7 @@ from fastfcn.data.sampling import EvaluationShare
 from fastfcn.evaluation.metrics import Scores, SegmentationScores
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.reporting.pictures import comparison, legend, save_picture
+from fastfcn.reporting.pictures import comparison, save_picture
 
 
 class EvaluationModule(L.LightningModule):
@@ -40,7 +40,8 @@ class EvaluationModule(L.LightningModule):
 
     def test_step(self, batch: Sample, batch_idx: int) -> None:
         """Compare one image's prediction with its mask."""
-        labels = self.protocol.scores(self.network, normalise(batch.image)).argmax(1)
+        images = normalise(batch.image).to(next(self.network.parameters()).dtype)
+        labels = self.protocol.scores(self.network, images).argmax(1)
         self.accumulated.update(labels, batch.mask.long())
         if self.pictures is not None:
             self.pictures.save(batch, labels, batch_idx * self.trainer.world_size + self.global_rank)
@@ -56,7 +57,6 @@ class Pictures:
     def __init__(self, folder: Path, split: Split, data: SegmentationData, *, count: int) -> None:
         self.folder = folder
         self.palette = data.palette
-        self.legend = legend(data.classes, data.palette)
         self.indices = (
             {int(index) for index in np.linspace(0, len(split) - 1, min(count, len(split)))} if count else set()
         )
@@ -68,7 +68,6 @@ class Pictures:
                 _array(tensor[0]) for tensor in (batch.image.permute(0, 2, 3, 1), batch.mask, labels)
             )
             save_picture(comparison(image, truth, prediction, self.palette), self.folder / f"{index:05d}.png")
-            save_picture(self.legend, self.folder / "legend.png")
 
 
 def _array(tensor: Tensor) -> UInt8:

@@ -10,7 +10,7 @@ from PIL import Image
 from rich.progress import track
 
 from fastfcn.checkpoints import network_of, read_checkpoint
-from fastfcn.composition import plain, require_known
+from fastfcn.composition import plain, typed
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.images import SUFFIXES, list_images, read_image
 from fastfcn.data.loading import normalise
@@ -36,9 +36,7 @@ class PredictionConfig:
 
 def predict(config: DictConfig) -> None:
     """Write, for every image, an index mask and an overlay of its own size and name, and one legend."""
-    for key in config:
-        require_known(str(key), PredictionConfig.__dataclass_fields__)
-    settings = PredictionConfig(**plain(config))
+    settings = typed(PredictionConfig, plain(config))
     if not 0 <= settings.opacity <= 1:
         raise ValueError(f"opacity must be between 0 and 1, got {settings.opacity}")
     paths = find_images(Path(settings.images))
@@ -88,6 +86,8 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {name}") from error
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device={name} is not here; use auto, cpu, cuda or cuda:N") from error
+    return device

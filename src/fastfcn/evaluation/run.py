@@ -1,5 +1,6 @@
 """Evaluate a checkpoint on a split, from nothing but the checkpoint and the data."""
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +11,19 @@ import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.checkpoints import Checkpoint, Description, data_of, network_of, read_checkpoint, write_atomically
-from fastfcn.composition import build, plain, require_known
+from fastfcn.composition import build, plain, typed
 from fastfcn.console import quieten_libraries
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.protocols import Protocol
+from fastfcn.reporting.pictures import legend, save_picture
 from fastfcn.reporting.result import write_result
 from fastfcn.reporting.tables import print_scores
 
+log = logging.getLogger(__name__)
+
 TRAINING_ONLY = ("recipe", "augmentation", "suggested", "loss")  # what data=NAME brings for training
+PAPER_SIZES = {"base_size": 520, "crop_size": 480}
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,8 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     """Score config.checkpoint and write result.json, and pictures, into `run_dir`."""
     started = time.perf_counter()
     quieten_libraries()
-    for key in (*TRAINING_ONLY, *config):
-        require_known(str(key), (*TRAINING_ONLY, *EvaluationConfig.__dataclass_fields__))
-    content = plain(OmegaConf.masked_copy(config, [str(key) for key in config if key not in TRAINING_ONLY]))
-    settings = EvaluationConfig(**content)
+    content = without_training(config)
+    settings = typed(EvaluationConfig, content)
     result = run_dir / "result.json"
     if result.exists():
         raise ValueError(f"{result} exists and is not overwritten; give another hydra.run.dir=")
@@ -67,6 +70,10 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     if trainer.is_global_zero:
         scores = module.scores
         assert scores is not None
+        if scores.absent:
+            log.info("%d classes occur nowhere: absent=%s", scores.absent, settings.absent)
+        if settings.pictures:
+            save_picture(legend(data.classes, data.palette), run_dir / "pictures" / "legend.png")
         print_scores(scores, data.classes, title=f"{settings.checkpoint} on {data.name} {split}")
         write_atomically(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(content)).encode())
         write_result(
@@ -77,6 +84,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
             },
             iou=dict(zip(data.classes, scores.iou.tolist(), strict=True)),
             network=network,
+            device=trainer.strategy.root_device,
             data=data.name,
             seed=None,
             seconds=time.perf_counter() - started,
@@ -85,12 +93,17 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
         )
 
 
+def without_training(config: DictConfig) -> dict[str, Any]:
+    """Resolve a configuration without what data=NAME brings for training alone."""
+    kept = [str(key) for key in config if key not in TRAINING_ONLY]
+    return plain(OmegaConf.masked_copy(config, kept))
+
+
 def build_protocol(node: Mapping[str, Any], description: Description) -> Protocol:
-    """Build a protocol; sizes that the configuration leaves open are those of training."""
-    sizes = {"base_size": description.base_size, "crop_size": description.crop_size}
-    protocol: Protocol = build(
-        {**node, **{key: size for key, size in sizes.items() if node.get(key, 0) is None}}, "protocol"
-    )
+    """Build a protocol; sizes that the configuration leaves open are those of training, or else the paper's."""
+    sizes = {**PAPER_SIZES, **description.augmentation}
+    filled = {key: sizes[key] if key in PAPER_SIZES and value is None else value for key, value in node.items()}
+    protocol: Protocol = build(filled, "protocol")
     return protocol
 
 
@@ -105,6 +118,8 @@ def open_data(checkpoint: Checkpoint, chosen: Mapping[str, Any]) -> Segmentation
         raise ValueError("the checkpoint does not say what data it is for; give data=NAME data.root=PATH")
     data: SegmentationData = build(node, "data")
     known = checkpoint.description.classes
+    if data.classes != known and len(data.classes) == len(known):
+        log.warning("class names differ: %s in the checkpoint, %s in data=%s", known[:5], data.classes[:5], data.name)
     if len(data.classes) != len(known):
         raise ValueError(
             f"the checkpoint predicts {len(known)} classes ({', '.join(known[:3])}, ...), "

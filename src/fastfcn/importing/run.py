@@ -1,25 +1,28 @@
 """Import a released checkpoint as one of this project's."""
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
+from torch import Tensor
 
 from fastfcn.checkpoints import NETWORK, Description, build_network, load_weights, write_atomically
-from fastfcn.composition import build, plain, require_known
+from fastfcn.composition import build, typed
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.palette import voc_palette
-from fastfcn.evaluation.run import TRAINING_ONLY
+from fastfcn.evaluation.run import without_training
 from fastfcn.importing import authors, mmseg
 from fastfcn.importing.reading import read_weights
-from fastfcn.importing.source import Translation
+from fastfcn.importing.source import Translation, resnet_depth
+from fastfcn.models.backbone import Backbone
+from fastfcn.models.pretrained import load_pretrained
 
 FAMILIES: tuple[ModuleType, ...] = (authors, mmseg)
-BASE_SIZE, CROP_SIZE = 520, 480  # the authors' defaults
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,13 @@ class ImportConfig:
 
 def import_checkpoint(config: DictConfig) -> None:
     """Convert config.source into config.output; nothing is written unless every tensor found its place."""
-    for key in config:
-        require_known(str(key), (*TRAINING_ONLY, *ImportConfig.__dataclass_fields__))
-    chosen = OmegaConf.masked_copy(config, [str(key) for key in config if key not in TRAINING_ONLY])
-    settings = ImportConfig(**plain(chosen))
+    settings = typed(ImportConfig, without_training(config))
     source = Path(settings.source)
-    translation = translate(source, settings.output_stride)
+    weights = read_weights(source)
+    if is_backbone(weights):
+        import_backbone(weights, source, Path(settings.output))
+        return
+    translation = translate(weights, source, settings.output_stride)
     network = build_network(translation.model, translation.num_classes)
     load_weights(network, translation.weights, source)
     description = _describe(translation, settings.data)
@@ -48,9 +52,7 @@ def import_checkpoint(config: DictConfig) -> None:
         "hyper_parameters": description.to_dict(),
         "global_step": 0,
     }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    write_atomically(Path(settings.output), buffer.getvalue())
+    _save(content, Path(settings.output))
     head, upsampling = (translation.model[name]["_target_"].rpartition(".")[2] for name in ("head", "upsampling"))
     print(
         f"{settings.output}: {head} with {upsampling} on {network.backbone.name} at output stride "
@@ -59,17 +61,34 @@ def import_checkpoint(config: DictConfig) -> None:
     print(f"not used: {', '.join(translation.unused) or 'none'}")
 
 
-def translate(source: Path, output_stride: int | None) -> Translation:
-    """Read and recognise a checkpoint. Raises ValueError if it is of no known family."""
-    weights = read_weights(source)
+def is_backbone(weights: Mapping[str, Tensor]) -> bool:
+    """Tell whether these are the authors' ImageNet weights: a ResNet with a deep stem and its classifier."""
+    return "conv1.0.weight" in weights and "layer4.0.conv1.weight" in weights
+
+
+def import_backbone(weights: dict[str, Tensor], source: Path, output: Path) -> None:
+    """Write the authors' backbone as a state dict for model.backbone.weights=, once it is known to fit."""
+    name = f"tu-resnet{resnet_depth(weights, '')}s"
+    load_pretrained(Backbone(name, weights=str(source)))
+    kept = {key: tensor for key, tensor in weights.items() if not key.startswith("fc.")}
+    _save({"state_dict": kept}, output)
+    unused = [key for key in weights if key not in kept]
+    print(f"{output}: the backbone {name}; train with model.backbone.name={name} model.backbone.weights={output}")
+    print(f"not used: {', '.join(unused) or 'none'}")
+
+
+def _save(content: dict[str, Any], output: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomically(output, buffer.getvalue())
+
+
+def translate(weights: dict[str, Tensor], source: Path, output_stride: int | None) -> Translation:
+    """Recognise a checkpoint and put it in our terms. Raises ValueError if it is of no known family."""
     for family in FAMILIES:
         if family.recognise(weights):
             translation: Translation = family.translate(weights, output_stride)
             return translation
-    if "conv1.0.weight" in weights and "fc.weight" in weights:
-        raise ValueError(
-            f"{source} is a bare backbone: train with model.backbone.weights={source}, no import is needed"
-        )
     raise ValueError(
         f"{source} is neither the authors' FastFCN (pretrained.*, head.*) nor mmsegmentation's "
         f"(backbone.*, decode_head.*): it holds {', '.join(list(weights)[:3])}, ..."
@@ -80,8 +99,8 @@ def _describe(translation: Translation, node: dict[str, Any]) -> Description:
     count = translation.num_classes
     if node.get("_target_") is None:
         classes = tuple(f"class {index}" for index in range(count))
-        return Description(translation.model, {}, classes, voc_palette(count), BASE_SIZE, CROP_SIZE)
+        return Description(translation.model, classes, voc_palette(count), data={}, recipe={}, augmentation={})
     data: SegmentationData = build(node, "data")
     if len(data.classes) != count:
         raise ValueError(f"the checkpoint has {count} classes, data={data.name} has {len(data.classes)}")
-    return Description(translation.model, node, data.classes, data.palette, BASE_SIZE, CROP_SIZE)
+    return Description(translation.model, data.classes, data.palette, data=node, recipe={}, augmentation={})

@@ -27,7 +27,8 @@ class Translation:
 def resnet_depth(weights: Mapping[str, Tensor], prefix: str) -> int:
     """Tell ResNet-50, -101 and -152 by their blocks. Raises ValueError for another backbone."""
     blocks = tuple(
-        len({name.split(".")[2] for name in weights if name.startswith(f"{prefix}layer{layer}.")}) for layer in (3, 4)
+        len({name.removeprefix(prefix).split(".")[1] for name in weights if name.startswith(f"{prefix}layer{layer}.")})
+        for layer in (3, 4)
     )
     if blocks not in RESNET_DEPTHS:
         raise ValueError(

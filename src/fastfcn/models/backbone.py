@@ -1,6 +1,7 @@
 """Backbones: any encoder of segmentation-models-pytorch (timm's under `tu-NAME`), with four named maps."""
 
 import difflib
+import re
 from typing import Literal, cast
 
 import segmentation_models_pytorch as smp
@@ -74,6 +75,8 @@ class Backbone(nn.Module):
 
 def build_encoder(name: str, output_stride: int = 32) -> nn.Module:
     """Build an SMP encoder with random weights."""
+    if not re.fullmatch(r"[\w.-]+", name):  # timm would ask a hub or read a folder for names such as hf-hub:OWNER/NAME
+        raise ValueError(f"model.backbone.name={name} is not an SMP encoder; it is a plain name such as tu-resnet50s")
     from_timm = name.startswith("tu-")
     try:
         encoder: nn.Module = smp.encoders.get_encoder(

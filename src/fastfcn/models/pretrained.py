@@ -4,10 +4,11 @@ from pathlib import Path
 
 import segmentation_models_pytorch as smp
 import timm
-import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from fastfcn.importing.reading import read_weights
 from fastfcn.models.backbone import Backbone
 
 IMAGENET_TAGS = {"resnet50s": "gluon_in1k", "resnet101s": "gluon_in1k", "resnet152s": "gluon_in1k"}
@@ -70,10 +71,12 @@ def _read(path: Path, backbone: Backbone) -> dict[str, Tensor]:
     if not path.is_file():
         raise ValueError(f"model.backbone.weights={path} is no file; use null, imagenet or the path of a state dict")
     if path.suffix == ".safetensors":
-        weights: dict[str, Tensor] = load_file(path)
+        try:
+            weights: dict[str, Tensor] = load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is truncated, damaged or no safetensors file ({error})") from error
     else:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        weights = content.get("state_dict", content)
+        weights = read_weights(path)
     prefix = "model." if backbone.name.startswith("tu-") else ""
     return {
         name if name.startswith(prefix) else prefix + name: tensor

@@ -1,11 +1,13 @@
 """Label maps as pictures."""
 
+import io
 import textwrap
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fastfcn.checkpoints import write_atomically
 from fastfcn.data.dataset import IGNORE, UInt8
 from fastfcn.data.palette import Colour, png_palette
 
@@ -68,7 +70,6 @@ def comparison(image: UInt8, truth: UInt8, prediction: UInt8, palette: tuple[Col
 
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Save a picture whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    picture.save(temporary, format="JPEG" if path.suffix == ".jpg" else "PNG")
-    temporary.replace(path)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="JPEG" if path.suffix == ".jpg" else "PNG")
+    write_atomically(path, buffer.getvalue())

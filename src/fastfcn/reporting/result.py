@@ -32,13 +32,13 @@ def write_result(
     metrics: dict[str, float],
     iou: dict[str, float],
     network: Segmenter,
+    device: torch.device,
     data: str,
     seed: int | None,
     seconds: float,
     **more: Any,
 ) -> None:
     """Write a result file; metrics are fractions in 0..1, classes that occur nowhere have a null IoU."""
-    device = next(network.parameters()).device
     content = {
         "metrics": metrics,
         "iou": {name: None if value != value else value for name, value in iou.items()},
@@ -85,8 +85,10 @@ def gflops(network: Segmenter, size: int = 512) -> float:
 
 
 def commit() -> str | None:
-    """Return the commit of the source tree, marked `-dirty` with local changes; None outside a checkout."""
-    folder = Path(__file__).parent
+    """Return the commit of the source tree, marked `-dirty` with local changes; None where it is no checkout."""
+    folder = Path(__file__).parents[3]
+    if not (folder / ".git").exists():
+        return None
     try:
         run = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,10 @@ log = logging.getLogger(__name__)
 def training_callbacks(run_dir: Path, *, checkpoint_every: int, progress_bar: bool) -> list[Callback]:
     """Return the callbacks of a training run that writes into `run_dir`."""
     folder = run_dir / "checkpoints"
-    save = partial(ModelCheckpoint, folder, enable_version_counter=False)
     return [
-        save("best", monitor=BEST_METRIC, mode="max"),
-        save("last", every_n_train_steps=checkpoint_every),
-        save("last", every_n_epochs=1, save_on_train_epoch_end=True),
+        BestCheckpoint(folder, "best", monitor=BEST_METRIC, mode="max", enable_version_counter=False),
+        StepCheckpoint(folder, "last", every_n_train_steps=checkpoint_every, enable_version_counter=False),
+        ModelCheckpoint(folder, "last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False),
         Throughput(),
         EpochLog(),
         LearningRateMonitor("step"),
@@ -31,8 +29,35 @@ def training_callbacks(run_dir: Path, *, checkpoint_every: int, progress_bar: bo
     ]
 
 
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the best so far, also in a run's folder that was moved or copied since."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the best score, with paths of this run's folder; Lightning would begin anew in another folder."""
+
+        def here(path: str) -> str:
+            return str(Path(str(self.dirpath)) / Path(path).name) if path else path
+
+        paths = {name: here(state_dict[name]) for name in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        best = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
+
+
+class StepCheckpoint(ModelCheckpoint):
+    """Saves between optimiser steps, where a resumed run can go on exactly.
+
+    The last step of an epoch is left to the checkpoint after validation: resumed before it, Lightning would skip it.
+    """
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        """Save if the interval is over."""
+        accumulating = trainer.fit_loop.epoch_loop._should_accumulate()
+        if not accumulating and not trainer.is_last_batch:
+            super().on_train_batch_end(trainer, *args)
+
+
 class Throughput(Callback):
-    """Logs `images/s` of training, over all processes, since the last report."""
+    """Logs `images/s` of training over all processes, the mean since the epoch or the resumed run began."""
 
     def __init__(self) -> None:
         self._images = 0

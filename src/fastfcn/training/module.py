@@ -20,7 +20,10 @@ from fastfcn.training.recipe import Recipe, build_optimiser, parameter_groups, p
 log = logging.getLogger(__name__)
 
 
-REMEDY = "lower recipe.lr, set trainer.gradient_clip_val=1 or trainer.precision=32-true, then go on with resume=last"
+REMEDY = (
+    "begin again with a lower recipe.lr, trainer.gradient_clip_val=1 or trainer.precision=32-true "
+    "(init=PATH of last.ckpt starts from its weights)"
+)
 
 
 class NonFiniteLossError(RuntimeError):
@@ -51,6 +54,7 @@ class SegmentationModule(L.LightningModule):
 
     def forward(self, images: Tensor) -> Prediction:
         """Segment normalised images (B, 3, H, W)."""
+        images = images.to(next(self.network.parameters()).dtype)  # which precision=bf16-true changes
         if self.recipe.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         prediction: Prediction = self.network(images)

@@ -41,7 +41,8 @@ class Recipe:
         }
         for name, valid in checks.items():
             if not valid:
-                raise ValueError(f"recipe.{name} must be positive, got {getattr(self, name)}")
+                allowed = "0 or more" if name == "workers" else "positive"
+                raise ValueError(f"recipe.{name} must be {allowed}, got {getattr(self, name)}")
 
     def effective_lr(self, effective_batch: int) -> float:
         """Return the backbone's learning rate for a batch over all processes and accumulated steps."""

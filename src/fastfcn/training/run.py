@@ -9,18 +9,18 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.accelerators import CUDAAccelerator
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from fastfcn.checkpoints import (
     AtomicCheckpointIO,
+    Checkpoint,
     Description,
     build_network,
+    for_other_classes,
     load_weights,
     read_checkpoint,
-    read_step,
-    write_atomically,
 )
-from fastfcn.composition import build, plain, require_known
+from fastfcn.composition import build, plain, typed
 from fastfcn.console import quieten_libraries
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.dataset import SegmentationData
@@ -31,9 +31,10 @@ from fastfcn.models.segmenter import Segmenter
 from fastfcn.reporting.result import describe, write_result
 from fastfcn.reporting.tables import print_scores
 from fastfcn.tracking import Logging, close_loggers
-from fastfcn.training.callbacks import training_callbacks
+from fastfcn.training.callbacks import BestCheckpoint, training_callbacks
 from fastfcn.training.module import SegmentationModule
 from fastfcn.training.recipe import Recipe
+from fastfcn.training.resume import find_resume, prepare_folder, require_same_run
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +60,8 @@ class RunConfig:
 
 
 def read_config(config: DictConfig) -> RunConfig:
-    """Resolve the root configuration. Raises ValueError for a value not given or a key that nothing reads."""
-    content = plain(config)
-    for key in content:
-        require_known(key, RunConfig.__dataclass_fields__)
-    return RunConfig(**content)
+    """Resolve the root configuration. Raises ValueError for a value not given or a key or value that does not fit."""
+    return typed(RunConfig, plain(config))
 
 
 def train(config: DictConfig, run_dir: Path) -> None:
@@ -71,29 +69,38 @@ def train(config: DictConfig, run_dir: Path) -> None:
     started = time.perf_counter()
     quieten_libraries()
     settings = read_config(config)
-    checkpoint = find_resume(settings.resume, run_dir)
-    parts = build_parts(settings, run_dir, checkpoint)
-    if parts.trainer.is_global_zero:
-        write_atomically(run_dir / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
+    resumed = find_resume(settings.resume, run_dir)
+    parts = build_parts(settings, run_dir, resumed)
+    prepare_folder(config, run_dir, resumed)
     try:
-        parts.trainer.fit(parts.module, datamodule=parts.loaders, ckpt_path=checkpoint, weights_only=True)
+        path = None if resumed is None else resumed.path
+        parts.trainer.fit(parts.module, datamodule=parts.loaders, ckpt_path=path, weights_only=True)
     finally:
         close_loggers(parts.trainer.loggers)
-    best = run_dir / "checkpoints" / "best.ckpt"
+    best = best_checkpoint(parts.trainer)
     parts.trainer.validate(parts.module, datamodule=parts.loaders, ckpt_path=best, weights_only=True, verbose=False)
-    if parts.trainer.is_global_zero:
-        scores = parts.module.last_scores
-        assert scores is not None
-        print_scores(scores, parts.data.classes, title=f"{best} on {parts.data.val_split} (centre crops)")
+    scores = parts.module.last_scores
+    if parts.trainer.is_global_zero and scores is not None:
+        name = best or "the last weights"
+        print_scores(scores, parts.data.classes, title=f"{name} on {parts.data.val_split} (centre crops)")
         write_result(
             run_dir / "result.json",
             metrics={BEST_METRIC: scores.miou, "val/pixacc": scores.pixacc},
             iou=dict(zip(parts.data.classes, scores.iou.tolist(), strict=True)),
             network=parts.module.network,
+            device=parts.trainer.strategy.root_device,
             data=parts.data.name,
             seed=settings.seed,
             seconds=time.perf_counter() - started,
         )
+
+
+def best_checkpoint(trainer: L.Trainer) -> str | None:
+    """Return this run's best checkpoint, or None if nothing was validated."""
+    path = next(each.best_model_path for each in trainer.checkpoint_callbacks if isinstance(each, BestCheckpoint))
+    if not path:
+        log.warning("nothing was validated while training, so there is no best.ckpt; the last weights are scored")
+    return path or None
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ class Parts:
     trainer: L.Trainer
 
 
-def build_parts(settings: RunConfig, run_dir: Path, resumed: Path | None = None) -> Parts:
+def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None = None) -> Parts:
     """Build data, network and trainer; everything that a user can have got wrong fails here, before training."""
     L.seed_everything(settings.seed, workers=True, verbose=False)
     recipe: Recipe = build(settings.recipe, "recipe")
@@ -120,8 +127,15 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Path | None = None)
     if settings.suggested is not None:
         log.info("data=%s suggested %s; the command line overrides it", data.name, settings.suggested)
     description = Description(
-        settings.model, settings.data, data.classes, data.palette, augmentation.base_size, augmentation.crop_size
+        model=settings.model,
+        classes=data.classes,
+        palette=data.palette,
+        data=settings.data,
+        recipe=settings.recipe,
+        augmentation=settings.augmentation,
     )
+    if resumed is not None:
+        require_same_run(resumed, description)
     module = SegmentationModule(
         network.to(memory_format=torch.channels_last) if recipe.channels_last else network,
         build(settings.loss, "loss"),
@@ -138,7 +152,7 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Path | None = None)
     return Parts(data, loaders, module, build_trainer(settings, recipe, run_dir, resumed))
 
 
-def build_trainer(settings: RunConfig, recipe: Recipe, run_dir: Path, resumed: Path | None) -> L.Trainer:
+def build_trainer(settings: RunConfig, recipe: Recipe, run_dir: Path, resumed: Checkpoint | None) -> L.Trainer:
     """Build the Lightning trainer. BatchNorm is synchronised across GPUs; torch has no such layer for CPUs."""
     logging_options: Logging = build(settings.logger, "logger")
     on_gpu = settings.trainer["accelerator"] in ("auto", "gpu", "cuda") and CUDAAccelerator.is_available()
@@ -150,7 +164,7 @@ def build_trainer(settings: RunConfig, recipe: Recipe, run_dir: Path, resumed: P
         max_epochs=recipe.epochs,
         default_root_dir=run_dir,
         logger=logging_options.loggers(
-            run_dir, config=settings.__dict__, resume_step=None if resumed is None else read_step(resumed)
+            run_dir, config=settings.__dict__, resume_step=None if resumed is None else resumed.step
         ),
         callbacks=training_callbacks(
             run_dir,
@@ -158,24 +172,12 @@ def build_trainer(settings: RunConfig, recipe: Recipe, run_dir: Path, resumed: P
             progress_bar=settings.trainer["enable_progress_bar"],
         ),
         plugins=[AtomicCheckpointIO()],
-        sync_batchnorm=on_gpu and settings.devices * settings.num_nodes > 1,
+        sync_batchnorm=on_gpu and (settings.devices != 1 or settings.num_nodes > 1),
         use_distributed_sampler=False,  # the suite's own samplers know their place
         num_sanity_val_steps=0,
         enable_model_summary=False,
     )
     return trainer
-
-
-def find_resume(resume: str | None, run_dir: Path) -> Path | None:
-    """Find the checkpoint to go on from. Raises FileNotFoundError if there is none."""
-    if resume is None:
-        return None
-    path = run_dir / "checkpoints" / "last.ckpt" if resume == "last" else Path(resume)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"resume={resume}: no checkpoint at {path}; give the hydra.run.dir= of the run, or a path"
-        )
-    return path
 
 
 def _options(node: dict[str, Any]) -> dict[str, Any]:
@@ -184,8 +186,10 @@ def _options(node: dict[str, Any]) -> dict[str, Any]:
 
 def _begin_with_weights(network: Segmenter, settings: RunConfig) -> None:
     if settings.init is not None:
-        load_weights(network, read_checkpoint(settings.init).weights, settings.init)
-        log.info("weights from %s", settings.init)
+        checkpoint = read_checkpoint(settings.init)
+        weights, fresh = for_other_classes(checkpoint, network)
+        load_weights(network, weights, settings.init)
+        log.info("weights from %s; begun anew for other classes: %s", settings.init, ", ".join(fresh) or "none")
     elif settings.resume is None:
         source = load_pretrained(network.backbone)
         log.info("backbone weights: %s", source or "random")

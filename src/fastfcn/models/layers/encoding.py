@@ -18,7 +18,7 @@ class Encoding(nn.Module):
         self.scale = nn.Parameter(torch.empty(codewords).uniform_(-1, 0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Encode `x` (B, D, H, W) as (B, K, D). Computed in float32 at least, whatever the autocast type."""
+        """Encode `x` (B, D, H, W) as (B, K, D). Computed in the type of the codewords, whatever autocast says."""
         with torch.autocast(x.device.type, enabled=False):
             pixels = x.flatten(2).to(self.codewords.dtype)  # (B, D, N)
             assignment = self._assign(pixels)  # (B, K, N)
