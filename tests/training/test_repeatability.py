@@ -14,14 +14,18 @@ import torch
 from tests.conftest import TINY_RUN
 
 ROOT = Path(__file__).parents[2]
-# 16 images in batches of 4, a checkpoint after every second step: a kill after step 3 lands in the middle of an epoch
+# 16 images in batches of 4, so 4 steps an epoch, and a checkpoint after every second but the last of an epoch
 RUN = (*TINY_RUN, "model=encnet_jpu", "recipe.epochs=3", "checkpoint_every=2")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def losses(run_dir: Path) -> list[float]:
+def column(run_dir: Path, name: str) -> list[float]:
     with (run_dir / "metrics.csv").open() as file:
-        return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
+        return [float(row[name]) for row in csv.DictReader(file) if row[name]]
+
+
+def losses(run_dir: Path) -> list[float]:
+    return column(run_dir, "train/loss")
 
 
 def weights(run_dir: Path) -> dict[str, torch.Tensor]:
@@ -49,31 +53,32 @@ def call(run_dir: Path, *arguments: str) -> None:
     assert run.returncode == 0, run.stderr[-3000:]
 
 
-def kill_in_the_middle_of_an_epoch(run_dir: Path, *arguments: str) -> None:
-    """Start train.py and SIGKILL it, workers included, once last.ckpt holds step 6 of 12."""
-    command = [sys.executable, "-c", WAIT_AFTER_SEVEN, *RUN, *arguments, f"hydra.run.dir={run_dir}"]
+def kill(run_dir: Path, *arguments: str, hook: str, at_step: int, saved_step: int) -> None:
+    """Start train.py, have it wait in `hook` after `at_step`, and SIGKILL it there, workers included."""
+    program = WAIT.format(hook=hook, at_step=at_step, sign=run_dir / "waiting")
+    command = [sys.executable, "-c", program, *RUN, *arguments, f"hydra.run.dir={run_dir}"]
     process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL, start_new_session=True)
-    checkpoint = run_dir / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and process.poll() is None:
-        if checkpoint.exists() and torch.load(checkpoint, weights_only=True)["global_step"] == 6:
-            break
+    while time.monotonic() < deadline and process.poll() is None and not (run_dir / "waiting").exists():
         time.sleep(0.05)
+    assert process.poll() is None, "it should have been waiting"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert torch.load(checkpoint, weights_only=True)["global_step"] == 6
+    assert torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == saved_step
 
 
-# train.py as it is, except that it waits after step 7: the kill then always finds it in mid-epoch, with step 7 lost
-WAIT_AFTER_SEVEN = """
+# train.py as it is, except that it stops and waits for its end: what was done since the last checkpoint is lost
+WAIT = """
 import sys, time
+from pathlib import Path
 sys.path.insert(0, "src")
 sys.argv[0] = "src/train.py"
 from fastfcn.training.callbacks import EpochLog
 def wait(self, trainer, *_):
-    if trainer.global_step == 7:
+    if trainer.global_step == {at_step}:
+        Path("{sign}").touch()
         time.sleep(600)
-EpochLog.on_train_batch_end = wait
+EpochLog.{hook} = wait
 import train
 train.main()
 """
@@ -89,12 +94,29 @@ def test_the_same_seed_gives_the_same_losses(unbroken: Path, tmp_path: Path, scr
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_killed_and_resumed_equals_unbroken(workers: int, unbroken: Path, tmp_path: Path, script) -> None:
-    kill_in_the_middle_of_an_epoch(tmp_path, f"recipe.workers={workers}")
-    script("train", *RUN, f"recipe.workers={workers}", "resume=last", f"hydra.run.dir={tmp_path}")
+def test_killed_in_mid_epoch_and_resumed_equals_unbroken(workers: int, unbroken: Path, tmp_path: Path, script) -> None:
+    options = (f"recipe.workers={workers}",)
+    kill(tmp_path, *options, hook="on_train_batch_end", at_step=7, saved_step=6)
+    script("train", *RUN, *options, "resume=last", f"hydra.run.dir={tmp_path}")
     assert losses(tmp_path) == losses(unbroken)
     assert_same_weights(tmp_path, unbroken)
     assert (tmp_path / "result.json").exists()
+
+
+def test_killed_in_validation_and_resumed_equals_unbroken(unbroken: Path, tmp_path: Path, script) -> None:
+    kill(tmp_path, hook="on_validation_epoch_start", at_step=8, saved_step=6)
+    script("train", *RUN, "resume=last", f"hydra.run.dir={tmp_path}")
+    assert losses(tmp_path) == losses(unbroken)
+    assert column(tmp_path, "val/miou") == column(unbroken, "val/miou")
+    assert_same_weights(tmp_path, unbroken)
+
+
+def test_killed_while_accumulating_and_resumed_equals_unbroken(tmp_path: Path, script) -> None:
+    options = ("trainer.accumulate_grad_batches=2", "checkpoint_every=1")
+    script("train", *RUN, *options, f"hydra.run.dir={tmp_path}/unbroken")
+    kill(tmp_path / "killed", *options, hook="on_train_batch_end", at_step=4, saved_step=3)
+    script("train", *RUN, *options, "resume=last", f"hydra.run.dir={tmp_path}/killed")
+    assert_same_weights(tmp_path / "killed", tmp_path / "unbroken")
 
 
 def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
@@ -114,14 +136,8 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(one) == len(two) == 8
     assert two[:5] == pytest.approx(one[:5], abs=1e-4)
-    for row in ("val/miou", "val/pixacc"):  # every image is scored once by either
-        scores = [read_last(tmp_path / name, row) for name in ("one", "two")]
-        assert scores[0] == pytest.approx(scores[1], abs=1e-3)
-
-
-def read_last(run_dir: Path, column: str) -> float:
-    with (run_dir / "metrics.csv").open() as file:
-        return [float(row[column]) for row in csv.DictReader(file) if row[column]][-1]
+    for name in ("val/miou", "val/pixacc"):  # every image is scored once by either
+        assert column(tmp_path / "one", name) == pytest.approx(column(tmp_path / "two", name), abs=1e-3)
 
 
 WITHOUT_DROPOUT = f"""
