@@ -3,7 +3,7 @@
 A scene is a pavement under a sky. What stands between the two, a hedge or the sea, makes it a park or a harbour,
 and that alone decides what the objects on the pavement are: a triangle is a tent in a park and a sail in a harbour,
 a disc a ball or a buoy, a box a bench or a crate. A network that sees only an object cannot tell; it needs the
-context of the whole image. Poles and wires are two pixels thin, so a map of stride 32 cannot draw them.
+context of the whole image. Poles and wires are about three pixels thin, so a map of stride 32 cannot draw them.
 """
 
 from itertools import pairwise

@@ -74,7 +74,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
             log.info("%d classes occur nowhere: absent=%s", scores.absent, settings.absent)
         if settings.pictures:
             save_picture(legend(data.classes, data.palette), run_dir / "pictures" / "legend.png")
-        print_scores(scores, data.classes, title=f"{settings.checkpoint} on {data.name} {split}")
+        print_scores(scores, data.classes, title=f"{data.name} {split}, protocol {protocol.name}")
         write_atomically(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(content)).encode())
         write_result(
             result,
@@ -88,7 +88,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
             data=data.name,
             seed=None,
             seconds=time.perf_counter() - started,
-            checkpoint=str(Path(settings.checkpoint).resolve()),
+            checkpoint=settings.checkpoint,
             images=len(loader.split),
         )
 

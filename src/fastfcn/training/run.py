@@ -1,6 +1,7 @@
 """One training run, from a composed configuration to its folder of results."""
 
 import logging
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.accelerators import CUDAAccelerator
+from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from omegaconf import DictConfig
 
 from fastfcn.checkpoints import (
@@ -75,14 +77,18 @@ def train(config: DictConfig, run_dir: Path) -> None:
     try:
         path = None if resumed is None else resumed.path
         parts.trainer.fit(parts.module, datamodule=parts.loaders, ckpt_path=path, weights_only=True)
+    except BaseException:
+        stop_other_processes(parts.trainer)
+        raise
     finally:
         close_loggers(parts.trainer.loggers)
     best = best_checkpoint(parts.trainer)
     parts.trainer.validate(parts.module, datamodule=parts.loaders, ckpt_path=best, weights_only=True, verbose=False)
     scores = parts.module.last_scores
     if parts.trainer.is_global_zero and scores is not None:
-        name = best or "the last weights"
-        print_scores(scores, parts.data.classes, title=f"{name} on {parts.data.val_split} (centre crops)")
+        name = "best.ckpt" if best else "last weights"
+        title = f"{name} on {parts.data.name} {parts.data.val_split}, centre crops"
+        print_scores(scores, parts.data.classes, title=title)
         write_result(
             run_dir / "result.json",
             metrics={BEST_METRIC: scores.miou, "val/pixacc": scores.pixacc},
@@ -93,6 +99,12 @@ def train(config: DictConfig, run_dir: Path) -> None:
             seed=settings.seed,
             seconds=time.perf_counter() - started,
         )
+
+
+def stop_other_processes(trainer: L.Trainer) -> None:
+    """End the processes that DDP started here: without this one they would wait for it forever."""
+    if isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
+        trainer.strategy.launcher.kill(signal.SIGKILL)
 
 
 def best_checkpoint(trainer: L.Trainer) -> str | None:
