@@ -48,20 +48,20 @@ class Peaked(nn.Module):
 
     align_corners = True
 
-    def __init__(self, gain: float) -> None:
+    def __init__(self, gain: float, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
+        self.dtype = dtype
         generator = torch.Generator().manual_seed(0)
         self.weight = gain * torch.randn(5, 3, 3, 3, generator=generator)
 
     def forward(self, x: Tensor) -> Prediction:
-        return Prediction(F.conv2d(x, self.weight.to(x.dtype), padding=1))
+        return Prediction(F.conv2d(x, self.weight, padding=1).to(self.dtype))
 
 
 def plain_loop(network: nn.Module, image: Tensor, *, base: int, crop: int, scales, flip: bool, fusion: str) -> Tensor:
-    """The protocol written out window by window in float64, where the exp has room."""
-    image = image.double()
+    """The protocol written out window by window, with scores in float64, where the exp has room."""
     height, width = image.shape[-2:]
-    black = torch.tensor([-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225], dtype=torch.double).view(1, 3, 1, 1)
+    black = torch.tensor([-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225]).view(1, 3, 1, 1)
 
     def pad(x: Tensor) -> Tensor:
         full = black.expand(1, 3, max(crop, x.shape[-2]), max(crop, x.shape[-1])).clone()
@@ -69,7 +69,7 @@ def plain_loop(network: nn.Module, image: Tensor, *, base: int, crop: int, scale
         return full
 
     def score(x: Tensor) -> Tensor:
-        logits = [network(x).logits] + ([network(x.flip(-1)).logits.flip(-1)] if flip else [])
+        logits = [network(x).logits.double()] + ([network(x.flip(-1)).logits.double().flip(-1)] if flip else [])
         return sum(logits).exp() if fusion == "exp_sum" else sum(each.softmax(1) for each in logits) / len(logits)
 
     total = 0
@@ -107,8 +107,9 @@ def test_equals_a_plain_loop_in_double_precision(size: tuple[int, int], flip: bo
     torch.testing.assert_close(ours.double(), reference, atol=2e-3, rtol=0)
 
 
-def test_logits_that_overflow_a_float32_exp_keep_their_argmax() -> None:
-    network, image = Peaked(12.0), torch.randn(1, 3, 50, 70, generator=torch.Generator().manual_seed(1))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_logits_that_overflow_a_float32_exp_keep_their_argmax(dtype: torch.dtype) -> None:
+    network, image = Peaked(12.0, dtype), torch.randn(1, 3, 50, 70, generator=torch.Generator().manual_seed(1))
     options = {"scales": (0.5, 1.0, 1.6), "flip": True, "fusion": "exp_sum"}
     reference = plain_loop(network, image, base=60, crop=40, **options)
     assert reference.isfinite().all()
