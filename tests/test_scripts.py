@@ -201,6 +201,7 @@ def test_other_mistakes_end_with_one_line(trained: Path, tmp_path: Path, fails) 
 
 
 def test_runs_are_not_mixed(trained: Path, fails, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in trained.iterdir() if path.is_file() and path.suffix != ".log"}
     line = fails("train", *TINY_RUN, f"hydra.run.dir={trained}")
     assert "holds the checkpoints of another run; add resume=last" in line
     for change, message in {
@@ -208,6 +209,7 @@ def test_runs_are_not_mixed(trained: Path, fails, tmp_path: Path) -> None:
         "model=psp_jpu": "was trained with model.head._target_=fastfcn.models.heads.encnet.EncNetHead",
     }.items():
         assert message in fails("train", *TINY_RUN, change, "resume=last", f"hydra.run.dir={trained}")
+    assert {path: path.read_bytes() for path in before} == before
     (tmp_path / "weights.pth").write_bytes(b"no checkpoint")
     assert "weights.pth is no checkpoint" in fails(
         "train", *TINY_RUN, f"resume={tmp_path}/weights.pth", f"hydra.run.dir={tmp_path}"

@@ -49,16 +49,19 @@ def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 @rank_zero_only
-def prepare_folder(config: DictConfig, run_dir: Path, resumed: Checkpoint | None) -> None:
-    """Write config.yaml; bring the best checkpoint along when a run goes on in another folder.
-
-    Raises ValueError if a new run would mix with an old one.
-    """
+def require_free_folder(run_dir: Path) -> None:
+    """Raise ValueError if a new run would mix with an old one."""
     folder = run_dir / "checkpoints"
-    if resumed is None and any(folder.glob("*.ckpt")):
+    if any(folder.glob("*.ckpt")):
         raise ValueError(
             f"{folder} holds the checkpoints of another run; add resume=last, or give another hydra.run.dir="
         )
+
+
+@rank_zero_only
+def prepare_folder(config: DictConfig, run_dir: Path, resumed: Checkpoint | None) -> None:
+    """Write config.yaml; bring the best checkpoint along when a run goes on in another folder."""
+    folder = run_dir / "checkpoints"
     for unfinished in folder.glob(".*.ckpt.*"):  # of a process that was killed while it wrote
         unfinished.unlink()
     if resumed is not None and resumed.path.parent.resolve() != folder.resolve():

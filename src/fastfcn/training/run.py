@@ -36,7 +36,7 @@ from fastfcn.tracking import Logging, close_loggers
 from fastfcn.training.callbacks import BestCheckpoint, training_callbacks
 from fastfcn.training.module import SegmentationModule
 from fastfcn.training.recipe import Recipe
-from fastfcn.training.resume import find_resume, prepare_folder, require_same_run
+from fastfcn.training.resume import find_resume, prepare_folder, require_free_folder, require_same_run
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ def train(config: DictConfig, run_dir: Path) -> None:
     quieten_libraries()
     settings = read_config(config)
     resumed = find_resume(settings.resume, run_dir)
+    if resumed is None:
+        require_free_folder(run_dir)
     parts = build_parts(settings, run_dir, resumed)
     prepare_folder(config, run_dir, resumed)
     try:
