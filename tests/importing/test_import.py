@@ -13,6 +13,7 @@ from fastfcn import load_network
 from fastfcn.checkpoints import build_network, load_weights, read_checkpoint
 from fastfcn.importing import authors, mmseg
 from fastfcn.importing.reading import read_weights
+from fastfcn.importing.run import with_counters
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.pretrained import load_pretrained
 from tests.golden.generated import GOLDEN, images, released
@@ -81,6 +82,49 @@ def test_class_names_come_from_the_data(tmp_path: Path, fails) -> None:
     line = fails("import_checkpoint", f"source={source}", f"output={tmp_path}/o.ckpt", "data=shapes")
     assert "the checkpoint has 59 classes, data=shapes has 12" in line
     assert not (tmp_path / "o.ckpt").exists()
+
+
+def unit(name: str, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """The shapes of a convolution `name`.0 and the BatchNorm `name`.1 after it."""
+    statistics = ("weight", "bias", "running_mean", "running_var")
+    return {f"{name}.0.weight": shape, **{f"{name}.1.{each}": shape[:1] for each in statistics}}
+
+
+LATERAL = {
+    **unit("head.connect.0", (512, 512, 1, 1)),
+    **unit("head.connect.1", (512, 1024, 1, 1)),
+    **unit("head.fusion", (512, 1536, 3, 3)),
+}
+FCN = {
+    **unit("head.conv5", (512, 2048, 3, 3)),
+    "head.conv5.4.weight": (59, 512, 1, 1),
+    "head.conv5.4.bias": (59,),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "without", "added", "head"),
+    [
+        ("encnet_resnet50_os8", "nothing", LATERAL, {"lateral": True, "kernel_size": 3}),
+        ("encnet_resnet50_jpu", "head.", FCN, {}),
+        ("encnet_resnet50_os8", "head.", FCN, {}),
+        ("psp_resnet50_jpu", "jpu.", {}, {}),
+        ("deeplab_resnet50_jpu", "auxlayer.", {}, {}),
+        ("encnet_resnet50_jpu", "head.encmodule.selayer", {}, {"presence": False, "kernel_size": 1}),
+    ],
+)
+def test_other_combinations_of_the_authors_parts(name: str, without: str, added: dict, head: dict) -> None:
+    """Names as the authors' code gives them: lateral connections, FCN head, no JPU, no auxiliary or presence loss."""
+    weights = {key: tensor for key, tensor in released(name).items() if not key.startswith(without)}
+    weights |= {key: torch.rand(shape) for key, shape in added.items()}
+    translation = authors.translate(weights, None)
+    network = build_network(translation.model, translation.num_classes)
+    load_weights(network, with_counters(translation.weights, network), name)
+    assert head.items() <= translation.model["head"].items()
+    assert (network.auxiliary is None) == (without == "auxlayer.")
+    with torch.no_grad():
+        prediction = network.eval()(torch.randn(1, 3, 65, 97))
+    assert prediction.logits.shape == (1, translation.num_classes, 65, 97)
 
 
 def test_without_jpu_the_output_stride_is_the_users_word() -> None:

@@ -21,6 +21,7 @@ from fastfcn.importing.reading import read_weights
 from fastfcn.importing.source import Translation, resnet_depth
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.pretrained import load_pretrained
+from fastfcn.models.segmenter import Segmenter
 
 FAMILIES: tuple[ModuleType, ...] = (authors, mmseg)
 
@@ -45,7 +46,7 @@ def import_checkpoint(config: DictConfig) -> None:
         return
     translation = translate(weights, source, settings.output_stride)
     network = build_network(translation.model, translation.num_classes)
-    load_weights(network, translation.weights, source)
+    load_weights(network, with_counters(translation.weights, network), source)
     description = _describe(translation, settings.data)
     content = {
         "state_dict": {NETWORK + name: tensor for name, tensor in network.state_dict().items()},
@@ -59,6 +60,12 @@ def import_checkpoint(config: DictConfig) -> None:
         f"{network.backbone.output_stride}, {translation.num_classes} classes, {len(translation.weights)} tensors"
     )
     print(f"not used: {', '.join(translation.unused) or 'none'}")
+
+
+def with_counters(weights: Mapping[str, Tensor], network: Segmenter) -> dict[str, Tensor]:
+    """Add BatchNorm's counters of batches, which files from before PyTorch 0.4.1 lack and nothing here reads."""
+    counters = {name: tensor for name, tensor in network.state_dict().items() if name.endswith("num_batches_tracked")}
+    return {**counters, **weights}
 
 
 def is_backbone(weights: Mapping[str, Tensor]) -> bool:
