@@ -206,6 +206,7 @@ def test_runs_are_not_mixed(trained: Path, fails, tmp_path: Path) -> None:
     assert "holds the checkpoints of another run; add resume=last" in line
     for change, message in {
         "recipe.lr=0.5": "was trained with recipe.lr=0.01, now it is 0.5; repeat the options of its run",
+        "seed=7": "was trained with run.seed=0, now it is 7; repeat the options of its run",
         "model=psp_jpu": "was trained with model.head._target_=fastfcn.models.heads.encnet.EncNetHead",
     }.items():
         assert message in fails("train", *TINY_RUN, change, "resume=last", f"hydra.run.dir={trained}")

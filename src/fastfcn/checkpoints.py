@@ -30,7 +30,8 @@ NETWORK = "network."  # where the LightningModule keeps the network
 class Description:
     """What a checkpoint says of itself: class names, colours, and configuration as plain dicts.
 
-    `data`, `recipe` and `augmentation` are empty where they are not known (imported checkpoints).
+    `data`, `recipe`, `augmentation` and `run` (seed, processes, accumulation) are empty where they are not known, as in
+    imported checkpoints.
     """
 
     model: dict[str, Any]
@@ -39,6 +40,7 @@ class Description:
     data: dict[str, Any]
     recipe: dict[str, Any]
     augmentation: dict[str, Any]
+    run: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as `weights_only=True` reads it back."""
@@ -53,7 +55,7 @@ class Description:
     def from_dict(cls, content: Mapping[str, Any]) -> "Description":
         """Read what `to_dict` wrote. Raises KeyError, TypeError or ValueError for anything else."""
         palette = tuple((int(red), int(green), int(blue)) for red, green, blue in content["palette"])
-        parts = {name: dict(content[name]) for name in ("model", "data", "recipe", "augmentation")}
+        parts = {name: dict(content[name]) for name in ("model", "data", "recipe", "augmentation", "run")}
         return cls(classes=tuple(str(name) for name in content["classes"]), palette=palette, **parts)
 
 

@@ -106,8 +106,8 @@ def _describe(translation: Translation, node: dict[str, Any]) -> Description:
     count = translation.num_classes
     if node.get("_target_") is None:
         classes = tuple(f"class {index}" for index in range(count))
-        return Description(translation.model, classes, voc_palette(count), data={}, recipe={}, augmentation={})
+        return Description(translation.model, classes, voc_palette(count), data={}, recipe={}, augmentation={}, run={})
     data: SegmentationData = build(node, "data")
     if len(data.classes) != count:
         raise ValueError(f"the checkpoint has {count} classes, data={data.name} has {len(data.classes)}")
-    return Description(translation.model, data.classes, data.palette, data=node, recipe={}, augmentation={})
+    return Description(translation.model, data.classes, data.palette, data=node, recipe={}, augmentation={}, run={})

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.checkpoints import Checkpoint, Description, read_checkpoint, write_atomically
 
-RESUMED_PARTS = ("model", "data", "recipe", "augmentation")
+RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "run")
 MAY_CHANGE = {"recipe.workers", "recipe.compile", "recipe.channels_last", "data.root", "model.backbone.weights"}
 
 

@@ -147,6 +147,11 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
         data=settings.data,
         recipe=settings.recipe,
         augmentation=settings.augmentation,
+        run={
+            "seed": settings.seed,
+            "processes": settings.devices * settings.num_nodes,
+            "accumulate_grad_batches": settings.trainer["accumulate_grad_batches"],
+        },
     )
     if resumed is not None:
         require_same_run(resumed, description)
