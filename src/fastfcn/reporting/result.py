@@ -73,15 +73,25 @@ def _file_of(part: object) -> str:
 def gflops(network: Segmenter, size: int = 512) -> float:
     """Count the floating-point operations of one image of `size` x `size`, in 1e9; a multiply-add counts as two.
 
-    512 is the size of the paper's speed table. Nothing is computed, the tensors are fake; calling `forward` leaves a
-    compiled network alone.
+    512 is the size of the paper's speed table.
+    """
+    return gflops_by_part(network, size)["total"]
+
+
+def gflops_by_part(network: Segmenter, size: int = 512) -> dict[str, float]:
+    """Count as `gflops`, for `total` and for backbone, upsampling, head and auxiliary where there is one.
+
+    Nothing is computed, the tensors are fake; `_call_impl` is the call that leaves a compiled network alone.
     """
     training = network.training
     network.eval()
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter:
-        network.forward(torch.zeros(1, 3, size, size, device=next(network.parameters()).device))
+        network._call_impl(torch.zeros(1, 3, size, size, device=next(network.parameters()).device))  # type: ignore[no-untyped-call]
     network.train(training)
-    return round(float(counter.get_total_flops()) / 1e9, 3)
+    counts = counter.get_flop_counts()
+    root = type(network).__name__
+    parts = {name: sum(counts.get(f"{root}.{name}", {}).values()) for name, _ in network.named_children()}
+    return {name: round(count / 1e9, 3) for name, count in {"total": counter.get_total_flops(), **parts}.items()}
 
 
 def commit() -> str | None:

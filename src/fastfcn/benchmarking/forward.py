@@ -1,0 +1,167 @@
+"""Inference: latency, memory and the share of the machine's peak."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from fastfcn.benchmarking.base import Benchmark
+from fastfcn.benchmarking.entries import build_entry, model_configs
+from fastfcn.benchmarking.memory import peak_memory
+from fastfcn.benchmarking.plain import expand_encodings
+from fastfcn.benchmarking.timing import Timing, interleave, matrix_products, product_gflop
+from fastfcn.checkpoints import write_atomically
+from fastfcn.models.inference import FastSegmenter
+from fastfcn.models.segmenter import Segmenter
+from fastfcn.reporting.result import commit, describe, gflops_by_part
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network on one path, and what is known of it without running it."""
+
+    entry: str
+    path: str
+    network: nn.Module
+    parameters: int
+    gflops: dict[str, float]
+    description: dict[str, Any]
+
+
+class ForwardBenchmark(Benchmark):
+    """Measures forward passes of the networks in `models`, in turn, on one or more `paths`.
+
+    `fast` is what evaluate.py and predict.py run; `eager` the network as it was trained, auxiliary head included;
+    `plain` that with the Encoding layer expanded, as in the authors' code. The peak that shares refer to is the
+    fastest float32 matrix product of several, measured in the same rounds.
+    """
+
+    def __init__(self, *, paths: tuple[Literal["plain", "eager", "fast"], ...], compiled: bool) -> None:
+        unknown = sorted(set(paths) - {"plain", "eager", "fast"})
+        if unknown or not paths:
+            raise ValueError(f"what.paths must be some of plain, eager and fast, got {list(paths)}")
+        self.paths = paths
+        self.compiled = compiled
+
+    def run(self, config: DictConfig, folder: Path) -> None:
+        """Measure, print a table, write benchmark.json."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        images = torch.randn(config.batch, 3, config.size, config.size, device=device)
+        subjects = [
+            self._subject(entry, path, model, config, device)
+            for entry, model in model_configs(config).items()
+            for path in self.paths
+        ]
+        with torch.inference_mode():
+            works: dict[str, Callable[[], object]] = {
+                f"{subject.entry} {subject.path}": _pass(subject.network, images) for subject in subjects
+            }
+            for work in works.values():
+                work()  # compiles
+            products = matrix_products(device)
+            timings = interleave({**products, **works}, config.rounds, device)
+            memory = {name: peak_memory(work, device) for name, work in works.items()}
+        peak = max(product_gflop(name) / timings[name].median for name in products)
+        rows = [
+            _row(subject, timings[name], memory[name], config.batch, peak)
+            for name, subject in zip(works, subjects, strict=True)
+        ]
+        content = {
+            "what": "forward",
+            "size": config.size,
+            "batch": config.batch,
+            "classes": config.classes,
+            "threads": torch.get_num_threads(),
+            "device": str(device),
+            "torch": torch.__version__,
+            "commit": commit(),
+            "peak_gflops_per_second": round(peak, 1),
+            "models": rows,
+        }
+        write_atomically(folder / "benchmark.json", (json.dumps(content, indent=2) + "\n").encode())
+        for table in (_parts_table(content), _table(content)):
+            Console().print(table)
+        print(f"{folder / 'benchmark.json'}")
+
+    def _subject(
+        self, entry: str, path: str, model: dict[str, Any], config: DictConfig, device: torch.device
+    ) -> Subject:
+        network: Segmenter = build_entry(model, config.classes).to(device)
+        description = describe(network)
+        if path == "fast":
+            network.auxiliary = None
+        counts = gflops_by_part(network, config.size)
+        parameters = sum(parameter.numel() for parameter in network.parameters())
+        if path == "plain":
+            expand_encodings(network)
+        ready: nn.Module = network
+        if path == "fast":
+            ready = FastSegmenter(network, compile_after=0 if self.compiled else None)
+        return Subject(entry, path, ready, parameters, counts, description)
+
+
+def _pass(network: nn.Module, images: Tensor) -> Callable[[], object]:
+    return lambda: network(images)
+
+
+def _row(subject: Subject, timing: Timing, memory: int | None, batch: int, peak: float) -> dict[str, Any]:
+    speed = batch * subject.gflops["total"] / timing.median
+    return {
+        "model": subject.entry,
+        "path": subject.path,
+        **subject.description,
+        "parameters": subject.parameters,
+        "gflops": subject.gflops["total"],
+        "gflops_by_part": {name: count for name, count in subject.gflops.items() if name != "total"},
+        "latency_ms": timing.milliseconds(),
+        "fps": round(batch / timing.median, 3),
+        "peak_memory_bytes": memory,
+        "gflops_per_second": round(speed, 1),
+        "share_of_peak": round(speed / peak, 3),
+    }
+
+
+def _table(content: dict[str, Any]) -> Table:
+    title = (
+        f"forward, {content['batch']}x3x{content['size']}x{content['size']}, {content['device']}, "
+        f"{content['threads']} threads, peak {content['peak_gflops_per_second']} GFLOP/s"
+    )
+    table = Table(title=title)
+    for name in ("model", "path"):
+        table.add_column(name, overflow="fold")
+    for name in ("GFLOPs", "ms, median (range)", "FPS", "memory, MB", "of peak"):
+        table.add_column(name, justify="right")
+    for row in content["models"]:
+        latency, memory = row["latency_ms"], row["peak_memory_bytes"]
+        table.add_row(
+            row["model"],
+            row["path"],
+            f"{row['gflops']:.1f}",
+            f"{latency['median']:.0f} ({latency['min']:.0f}-{latency['max']:.0f})",
+            f"{row['fps']:.2f}",
+            "?" if memory is None else f"{memory / 1e6:.0f}",
+            f"{row['share_of_peak']:.0%}",
+        )
+    return table
+
+
+def _parts_table(content: dict[str, Any]) -> Table:
+    names = list(dict.fromkeys(part for row in content["models"] for part in row["gflops_by_part"]))
+    table = Table(title="GFLOPs of an image by part")
+    table.add_column("model", overflow="fold")
+    table.add_column("parameters, M", justify="right")
+    for name in names:
+        table.add_column(name, justify="right")
+    complete = {row["model"]: row for row in reversed(content["models"])}  # a plain row knows the auxiliary head
+    for model, row in reversed(complete.items()):
+        counts = row["gflops_by_part"]
+        cells = [f"{counts[name]:.1f}" if name in counts else "" for name in names]
+        table.add_row(model, f"{row['parameters'] / 1e6:.1f}", *cells)
+    return table

@@ -1,0 +1,16 @@
+"""The benchmark that a command asks for."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from fastfcn.benchmarking.base import Benchmark
+from fastfcn.composition import build, plain
+from fastfcn.console import quieten_libraries
+
+
+def benchmark(config: DictConfig, folder: Path) -> None:
+    """Build and run the benchmark at `config.what`."""
+    quieten_libraries()
+    chosen: Benchmark = build(plain(config.what), "what")
+    chosen.run(config, folder)
