@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from fastfcn.data.dataset import IGNORE
 from fastfcn.models.features import Prediction
@@ -54,3 +55,27 @@ def test_parts_that_a_network_lacks_are_left_out() -> None:
     )
     assert list(losses.named()) == ["segmentation"]
     assert losses.total == losses.segmentation
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize("size", [(21, 13), (6, 5)])
+def test_upsampled_cross_entropy_equals_resizing_first(align_corners: bool, size: tuple[int, int]) -> None:
+    logits = torch.randn(3, 7, 6, 5, dtype=torch.double, requires_grad=True)
+    masks = torch.randint(0, 7, (3, *size))
+    masks[torch.rand(masks.shape) < 0.3] = IGNORE
+    masks[1] = IGNORE
+    resized = F.interpolate(logits, size, mode="bilinear", align_corners=align_corners)
+    expected = F.cross_entropy(resized, masks, ignore_index=IGNORE)
+    loss = pixel_loss(logits, masks, align_corners=align_corners)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    ours, reference = (torch.autograd.grad(3 * each, logits)[0] for each in (loss, expected))
+    torch.testing.assert_close(ours, reference, rtol=1e-5, atol=1e-7)
+
+
+def test_upsampled_cross_entropy_keeps_nothing_of_the_masks_size() -> None:
+    logits = torch.randn(2, 5, 4, 4, requires_grad=True)
+    kept: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.numel()) or x, lambda x: x):
+        loss = pixel_loss(logits, torch.randint(0, 5, (2, 32, 32)))
+    assert loss.grad_fn is not None
+    assert max(kept, default=0) < 5 * 32 * 32

@@ -1,6 +1,5 @@
 """Inference: latency, memory and the share of the machine's peak."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,9 @@ from fastfcn.benchmarking.entries import build_entry, model_configs
 from fastfcn.benchmarking.memory import peak_memory
 from fastfcn.benchmarking.plain import expand_encodings
 from fastfcn.benchmarking.timing import Timing, interleave, matrix_products, product_gflop
-from fastfcn.checkpoints import write_atomically
 from fastfcn.models.inference import FastSegmenter
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.reporting.result import commit, describe, gflops_by_part
+from fastfcn.reporting.result import describe, gflops_by_part
 
 
 @dataclass(frozen=True)
@@ -73,22 +71,15 @@ class ForwardBenchmark(Benchmark):
             _row(subject, timings[name], memory[name], config.batch, peak)
             for name, subject in zip(works, subjects, strict=True)
         ]
-        content = {
-            "what": "forward",
-            "size": config.size,
-            "batch": config.batch,
-            "classes": config.classes,
-            "threads": torch.get_num_threads(),
-            "device": str(device),
-            "torch": torch.__version__,
-            "commit": commit(),
-            "peak_gflops_per_second": round(peak, 1),
-            "models": rows,
-        }
-        write_atomically(folder / "benchmark.json", (json.dumps(content, indent=2) + "\n").encode())
-        for table in (_parts_table(content), _table(content)):
-            Console().print(table)
-        print(f"{folder / 'benchmark.json'}")
+        Console().print(_parts_table(rows))
+        self.report(
+            config,
+            folder,
+            device,
+            table=_table(rows, config, device, peak),
+            peak_gflops_per_second=round(peak, 1),
+            models=rows,
+        )
 
     def _subject(
         self, entry: str, path: str, model: dict[str, Any], config: DictConfig, device: torch.device
@@ -128,17 +119,17 @@ def _row(subject: Subject, timing: Timing, memory: int | None, batch: int, peak:
     }
 
 
-def _table(content: dict[str, Any]) -> Table:
+def _table(rows: list[dict[str, Any]], config: DictConfig, device: torch.device, peak: float) -> Table:
     title = (
-        f"forward, {content['batch']}x3x{content['size']}x{content['size']}, {content['device']}, "
-        f"{content['threads']} threads, peak {content['peak_gflops_per_second']} GFLOP/s"
+        f"forward, {config.batch}x3x{config.size}x{config.size}, {device}, "
+        f"{torch.get_num_threads()} threads, peak {peak:.0f} GFLOP/s"
     )
     table = Table(title=title)
     for name in ("model", "path"):
         table.add_column(name, overflow="fold")
     for name in ("GFLOPs", "ms, median (range)", "FPS", "memory, MB", "of peak"):
         table.add_column(name, justify="right")
-    for row in content["models"]:
+    for row in rows:
         latency, memory = row["latency_ms"], row["peak_memory_bytes"]
         table.add_row(
             row["model"],
@@ -152,14 +143,14 @@ def _table(content: dict[str, Any]) -> Table:
     return table
 
 
-def _parts_table(content: dict[str, Any]) -> Table:
-    names = list(dict.fromkeys(part for row in content["models"] for part in row["gflops_by_part"]))
+def _parts_table(rows: list[dict[str, Any]]) -> Table:
+    names = list(dict.fromkeys(part for row in rows for part in row["gflops_by_part"]))
     table = Table(title="GFLOPs of an image by part")
     table.add_column("model", overflow="fold")
     table.add_column("parameters, M", justify="right")
     for name in names:
         table.add_column(name, justify="right")
-    complete = {row["model"]: row for row in reversed(content["models"])}  # a plain row knows the auxiliary head
+    complete = {row["model"]: row for row in reversed(rows)}  # a plain row knows the auxiliary head
     for model, row in reversed(complete.items()):
         counts = row["gflops_by_part"]
         cells = [f"{counts[name]:.1f}" if name in counts else "" for name in names]

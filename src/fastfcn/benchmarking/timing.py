@@ -65,11 +65,15 @@ def product_gflop(name: str) -> float:
     return 2 * int(name.rpartition(" ")[2]) ** 3 / 1e9
 
 
-def _time(work: Callable[[], object], device: torch.device) -> float:
+def synchronise(device: torch.device) -> None:
+    """Wait until a GPU has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def _time(work: Callable[[], object], device: torch.device) -> float:
+    synchronise(device)
     started = time.perf_counter()
     work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    synchronise(device)
     return time.perf_counter() - started

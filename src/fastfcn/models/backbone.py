@@ -9,6 +9,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from fastfcn.models.checkpointing import checkpoint_stages
 from fastfcn.models.dilation import dilate, dilate_stages
 from fastfcn.models.features import Channels, Features
 
@@ -48,6 +49,10 @@ class Backbone(nn.Module):
         """Compute the maps of `images` (B, 3, H, W)."""
         _, _, c2, c3, c4, c5 = self.encoder(images)
         return Features(c2, c3, c4, c5)
+
+    def checkpoint_activations(self) -> None:
+        """Keep only the stages' inputs while training, and compute the rest again in the backward pass."""
+        checkpoint_stages(self.encoder)
 
     def _check_channels(self) -> list[int]:
         channels = cast(list[int], self.encoder.out_channels)

@@ -41,17 +41,19 @@ class Segmenter(nn.Module):
             FCNHead(HeadInputs(channels.c4, channels, False, align_corners), num_classes) if auxiliary else None
         )
 
-    def forward(self, images: Tensor) -> Prediction:
-        """Segment normalised `images` (B, 3, H, W) of any size; logits come back at exactly that size."""
+    def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
+        """Segment normalised `images` (B, 3, H, W) of any size; logits come back at exactly that size.
+
+        With `upsample=False` they stay at the head's stride: the loss resizes them itself, one image at a time.
+        """
         features = self.backbone(images)
         output = self.head(self.upsampling(features), features)
         aux = self.auxiliary(features.c4, features).logits if self.auxiliary is not None else None
-        return Prediction(
-            logits=self._full_size(output.logits, images),
-            aux=None if aux is None else self._full_size(aux, images),
-            presence=output.presence,
-        )
+        prediction = Prediction(output.logits, aux, output.presence)
+        return self._full_size(prediction, images) if upsample else prediction
 
-    def _full_size(self, logits: Tensor, images: Tensor) -> Tensor:
-        height, width = images.shape[-2:]
-        return resize(logits, (height, width), align_corners=self.align_corners)
+    def _full_size(self, prediction: Prediction, images: Tensor) -> Prediction:
+        size = (images.shape[-2], images.shape[-1])
+        logits = resize(prediction.logits, size, align_corners=self.align_corners)
+        aux = None if prediction.aux is None else resize(prediction.aux, size, align_corners=self.align_corners)
+        return Prediction(logits, aux, prediction.presence)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from fastfcn.data.dataset import IGNORE
 from fastfcn.models.features import Prediction
+from fastfcn.training.cross_entropy import UpsampledCrossEntropy
 
 
 @dataclass
@@ -33,21 +34,24 @@ class SegmentationLoss(nn.Module):
         self.aux_weight = aux_weight
         self.presence_weight = presence_weight
 
-    def forward(self, prediction: Prediction, masks: Tensor) -> Losses:
-        """Compare `prediction` with `masks` (B, H, W), int64 class indices or IGNORE."""
-        segmentation = pixel_loss(prediction.logits, masks)
+    def forward(self, prediction: Prediction, masks: Tensor, *, align_corners: bool = True) -> Losses:
+        """Compare `prediction` with `masks` (B, H, W), int64 class indices or IGNORE.
+
+        Logits smaller than the masks are resized to them.
+        """
+        segmentation = pixel_loss(prediction.logits, masks, align_corners=align_corners)
         auxiliary = presence = None
         if prediction.aux is not None:
-            auxiliary = self.aux_weight * pixel_loss(prediction.aux, masks)
+            auxiliary = self.aux_weight * pixel_loss(prediction.aux, masks, align_corners=align_corners)
         if prediction.presence is not None:
             presence = self.presence_weight * presence_loss(prediction.presence, masks)
         parts = [part for part in (segmentation, auxiliary, presence) if part is not None]
         return Losses(torch.stack(parts).sum(), segmentation, auxiliary, presence)
 
 
-def pixel_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Mean cross-entropy of the labelled pixels; 0 where there are none."""
-    total = F.cross_entropy(logits.float(), masks, ignore_index=IGNORE, reduction="sum")
+def pixel_loss(logits: Tensor, masks: Tensor, *, align_corners: bool = True) -> Tensor:
+    """Mean cross-entropy of the labelled pixels; 0 where there are none. `logits` may be of any stride."""
+    total: Tensor = UpsampledCrossEntropy.apply(logits, masks, align_corners)
     return total / (masks != IGNORE).sum().clamp(min=1)
 
 

@@ -52,12 +52,12 @@ class SegmentationModule(L.LightningModule):
         self.scores = SegmentationScores(num_classes)
         self.last_scores: Scores | None = None
 
-    def forward(self, images: Tensor) -> Prediction:
+    def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
         """Segment normalised images (B, 3, H, W)."""
         images = images.to(next(self.network.parameters()).dtype)  # which precision=bf16-true changes
         if self.recipe.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
-        prediction: Prediction = self.network(images)
+        prediction: Prediction = self.network(images, upsample=upsample)
         return prediction
 
     def on_train_start(self) -> None:
@@ -73,7 +73,8 @@ class SegmentationModule(L.LightningModule):
 
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
         """Return the total loss of a batch."""
-        losses = self.loss(self(batch.image), batch.mask)
+        prediction = self(batch.image, upsample=False)
+        losses = self.loss(prediction, batch.mask, align_corners=self.network.align_corners)
         self._require_finite(losses.total)
         size = len(batch.image)
         self.log("train/loss", losses.total, prog_bar=True, batch_size=size, sync_dist=True)

@@ -18,7 +18,7 @@ class Recipe:
 
     `lr` is the backbone's at an effective batch of 16 and scales with it; everything else learns `head_lr_factor`
     times as fast. `batch_size` is per process. `frozen_bn` keeps the BatchNorm statistics as they are, for small
-    batches.
+    batches. `checkpoint_backbone` computes the backbone's activations twice instead of keeping them.
     """
 
     lr: float
@@ -30,6 +30,7 @@ class Recipe:
     frozen_bn: bool
     channels_last: bool
     compile: bool
+    checkpoint_backbone: bool
 
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""

@@ -12,7 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 from fastfcn.checkpoints import Checkpoint, Description, read_checkpoint, write_atomically
 
 RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "run")
-MAY_CHANGE = {"recipe.workers", "recipe.compile", "recipe.channels_last", "data.root", "model.backbone.weights"}
+MAY_CHANGE = {
+    "recipe.workers",
+    "recipe.compile",
+    "recipe.channels_last",
+    "recipe.checkpoint_backbone",
+    "data.root",
+    "model.backbone.weights",
+}
 
 
 def find_resume(resume: str | None, run_dir: Path) -> Checkpoint | None:

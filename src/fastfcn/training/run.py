@@ -163,6 +163,8 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
         seed=settings.seed,
         description=description.to_dict(),
     )
+    if recipe.checkpoint_backbone:
+        network.backbone.checkpoint_activations()
     if recipe.compile:
         network.compile()
     loaders = SegmentationLoaders(

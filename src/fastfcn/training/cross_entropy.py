@@ -1,0 +1,61 @@
+"""Cross-entropy of upsampled logits that never holds the upsampled logits of more than one image."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from fastfcn.data.dataset import IGNORE
+from fastfcn.models.layers.resize import resize
+
+
+class UpsampledCrossEntropy(torch.autograd.Function):
+    """Sum over labelled pixels of the cross-entropy of logits resized bilinearly to their masks.
+
+    The gradient is made together with the loss, image by image, and kept at the size of the logits: nothing of the
+    masks' size outlives the forward pass, and the backward pass only scales.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, masks: Tensor, align_corners: bool) -> Tensor:
+        """Compare `logits` (B, C, h, w) with `masks` (B, H, W), int64 class indices or IGNORE, in float32."""
+        wanted = ctx.needs_input_grad[0]
+        gradient = torch.empty_like(logits, memory_format=torch.contiguous_format) if wanted else None
+        total = torch.zeros((), device=logits.device)
+        for index, mask in enumerate(masks):
+            one = logits[index : index + 1].detach().float()
+            log_probabilities = resize(one, (mask.shape[0], mask.shape[1]), align_corners=align_corners).log_softmax(1)
+            total += F.nll_loss(log_probabilities, mask[None], ignore_index=IGNORE, reduction="sum")
+            if gradient is not None:
+                full = _gradient(log_probabilities, mask)
+                gradient[index] = _shrink(full, one, align_corners)[0]
+        if gradient is not None:
+            ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor, None, None]:
+        """Scale the gradient."""
+        (gradient,) = ctx.saved_tensors
+        return gradient * scale.to(gradient.dtype), None, None
+
+
+def _gradient(log_probabilities: Tensor, mask: Tensor) -> Tensor:
+    """Turn log-probabilities (1, C, H, W), in their memory, into the loss's gradient by the resized logits."""
+    labelled = mask != IGNORE
+    gradient = log_probabilities.exp_()
+    truth = torch.where(labelled, mask, 0)[None, None]
+    gradient.scatter_add_(1, truth, torch.full_like(gradient[:, :1], -1.0))
+    return gradient.mul_(labelled)
+
+
+def _shrink(gradient: Tensor, logits: Tensor, align_corners: bool) -> Tensor:
+    """Take a gradient by resized logits back to the logits."""
+    if gradient.shape == logits.shape:
+        return gradient
+    size = gradient.shape[-2:]
+    shrunk: Tensor = torch.ops.aten.upsample_bilinear2d_backward(gradient, size, logits.shape, align_corners)
+    return shrunk
