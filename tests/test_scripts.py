@@ -266,8 +266,8 @@ def test_a_bad_mask_is_named_from_inside_a_worker(tmp_path: Path, fails) -> None
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, fails, monkeypatch: pytest.MonkeyPatch) -> None:
     whole_loss, calls = SegmentationLoss.forward, []
 
-    def spoiled(self, prediction, masks):
-        losses = whole_loss(self, prediction, masks)
+    def spoiled(self, prediction, masks, **options):
+        losses = whole_loss(self, prediction, masks, **options)
         calls.append(prediction.logits.requires_grad)
         return replace(losses, total=losses.total * float("nan")) if sum(calls) > 3 else losses
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 from hydra.utils import get_class
@@ -17,6 +17,7 @@ from fastfcn.composition import build
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.heads.base import Head
+from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.models.upsampling.base import Upsampling
 from fastfcn.safe_loading import load_plain
@@ -182,13 +183,23 @@ def data_of(checkpoint: Checkpoint) -> Mapping[str, Any]:
     return checkpoint.description.data
 
 
-def load_network(path: str | Path) -> Segmenter:
+@overload
+def load_network(path: str | Path, *, optimize: Literal[False] = False) -> Segmenter: ...
+
+
+@overload
+def load_network(path: str | Path, *, optimize: Literal[True]) -> FastSegmenter: ...
+
+
+def load_network(path: str | Path, *, optimize: bool = False) -> Network:
     """Load a trained network, in eval mode, from a checkpoint alone.
 
-    Called on normalised images (B, 3, H, W) it returns a Prediction. Raises FileNotFoundError or ValueError as
-    `read_checkpoint`.
+    Called on normalised images (B, 3, H, W) it returns a Prediction. With `optimize` it is made fast for inference
+    (see FastSegmenter): it compiles for the first shapes that it sees and has no auxiliary head. Raises
+    FileNotFoundError or ValueError as `read_checkpoint`.
     """
-    return network_of(read_checkpoint(path))
+    network = network_of(read_checkpoint(path))
+    return FastSegmenter(network) if optimize else network
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -29,11 +29,11 @@ class ScaledScores:
         return cls(values, torch.full((height, width), -torch.inf, device=like.device))
 
     def add_window(self, log_scores: Tensor, window: "Window") -> None:
-        """Add exp(log_scores) (C, h, w) in a window."""
+        """Add exp(log_scores) (C, h, w) in a window, in the memory of both."""
         part = (slice(window.top, window.bottom), slice(window.left, window.right))
         before = self.offset[part]
         after = torch.maximum(before, log_scores.amax(0))
-        self.values[:, *part] = self.values[:, *part] * (before - after).exp() + (log_scores - after).exp()
+        self.values[:, *part].mul_((before - after).exp()).add_(log_scores.sub_(after).exp_())
         self.offset[part] = after
 
     def add(self, other: "ScaledScores") -> "ScaledScores":

@@ -15,7 +15,7 @@ from fastfcn.data.loading import EvaluationSamples, normalise, worker_options
 from fastfcn.data.sampling import EvaluationShare
 from fastfcn.evaluation.metrics import Scores, SegmentationScores
 from fastfcn.evaluation.protocols import Protocol
-from fastfcn.models.segmenter import Segmenter
+from fastfcn.models.inference import Network
 from fastfcn.reporting.pictures import comparison, save_picture
 
 
@@ -24,7 +24,7 @@ class EvaluationModule(L.LightningModule):
 
     def __init__(
         self,
-        network: Segmenter,
+        network: Network,
         protocol: Protocol,
         *,
         num_classes: int,

@@ -17,7 +17,7 @@ from fastfcn.data.loading import normalise
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.run import build_protocol
 from fastfcn.evaluation.submission import open_submission
-from fastfcn.models.segmenter import Segmenter
+from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
 from fastfcn.reporting.pictures import index_png, legend, overlay, save_picture
 
 
@@ -31,6 +31,7 @@ class PredictionConfig:
     protocol: dict[str, Any]
     opacity: float
     device: str
+    optimize: bool
     submission: str | None
 
 
@@ -42,7 +43,8 @@ def predict(config: DictConfig) -> None:
     paths = find_images(Path(settings.images))
     checkpoint = read_checkpoint(settings.checkpoint)
     protocol = build_protocol(settings.protocol, checkpoint.description)
-    network = network_of(checkpoint).to(_device(settings.device))
+    trained = network_of(checkpoint).to(_device(settings.device))
+    network: Network = FastSegmenter(trained, compile_after=COMPILE_AFTER) if settings.optimize else trained
     output, palette = Path(settings.output), checkpoint.description.palette
     submission = open_submission(settings.submission, output, len(checkpoint.description.classes))
     save_picture(legend(checkpoint.description.classes, palette), output / "legend.png")
@@ -74,7 +76,7 @@ def find_images(source: Path) -> list[Path]:
 
 
 @torch.inference_mode()
-def segment(network: Segmenter, protocol: Protocol, image: UInt8) -> UInt8:
+def segment(network: Network, protocol: Protocol, image: UInt8) -> UInt8:
     """Return the class index of every pixel of an RGB image (H, W, 3)."""
     device = next(network.parameters()).device
     pixels = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0).to(device)

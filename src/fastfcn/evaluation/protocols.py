@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
-from fastfcn.models.segmenter import Segmenter
+from fastfcn.models.inference import Network
 
 
 class Protocol(ABC):
@@ -13,7 +13,7 @@ class Protocol(ABC):
     name: str
 
     @abstractmethod
-    def scores(self, network: Segmenter, images: Tensor) -> Tensor:
+    def scores(self, network: Network, images: Tensor) -> Tensor:
         """Score every pixel; the class is the argmax."""
 
 
@@ -22,7 +22,7 @@ class FullImage(Protocol):
 
     name = "full"
 
-    def scores(self, network: Segmenter, images: Tensor) -> Tensor:
+    def scores(self, network: Network, images: Tensor) -> Tensor:
         """Return the network's logits."""
         logits: Tensor = network(images).logits
         return logits

@@ -1,5 +1,6 @@
 """Evaluate a checkpoint on a split, from nothing but the checkpoint and the data."""
 
+import copy
 import logging
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from fastfcn.console import quieten_libraries
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.protocols import Protocol
+from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.reporting.pictures import legend, save_picture
 from fastfcn.reporting.result import write_result
 from fastfcn.reporting.tables import print_scores
@@ -37,6 +39,7 @@ class EvaluationConfig:
     absent: Literal["skip", "zero"]
     pictures: int
     workers: int
+    optimize: bool
     devices: int
     trainer: dict[str, Any]
 
@@ -57,7 +60,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     loader = EvaluationLoader(data, split, workers=settings.workers)
     protocol = build_protocol(settings.protocol, checkpoint.description)
     module = EvaluationModule(
-        network,
+        FastSegmenter(copy.deepcopy(network), compile_after=COMPILE_AFTER) if settings.optimize else network,
         protocol,
         num_classes=len(data.classes),
         absent=settings.absent,

@@ -16,6 +16,7 @@ from fastfcn.models.segmenter import Segmenter
 
 log = logging.getLogger(__name__)
 
+COMPILE_AFTER = 50  # passes: by then the compiled network saves about what compiling costs
 COMPILED_SHAPES = 2  # each costs seconds to compile; images of further shapes take the uncompiled way
 WIDE_DILATION = 8  # from here on oneDNN has no fast depthwise kernel: 38 ms where dilation 4 takes 4
 
@@ -111,3 +112,6 @@ def _is_wide_depthwise(convolution: nn.Conv2d) -> bool:
         and convolution.dilation == convolution.padding
         and convolution.dilation[0] == convolution.dilation[1] >= WIDE_DILATION
     )
+
+
+Network = Segmenter | FastSegmenter  # what predicts: as trained, or made fast
