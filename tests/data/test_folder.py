@@ -60,7 +60,7 @@ def test_palette_masks_are_indices(root: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda root: (root / "masks/train/1.png").unlink(), "no mask for 1.jpg: expected .*masks/train/1.png"),
+        (lambda root: (root / "masks/train/1.png").unlink(), "no mask 1.png: expected .*masks/train/1.png"),
         (lambda root: [path.unlink() for path in (root / "images/train").iterdir()], "no images in .*images/train"),
         (lambda root: (root / "images/train").rename(root / "images/training"), "splits found: training, val"),
         (lambda root: (root / "classes.txt").unlink(), "no class names: write one a line into .*classes.txt"),
