@@ -26,6 +26,11 @@ class FileData(SegmentationData):
     labels: Labels
     upright: bool = True
 
+    @property
+    @abstractmethod
+    def root(self) -> Path:
+        """The folder of the files. Raises ValueError if none was given."""
+
     @abstractmethod
     def checked_splits(self) -> dict[str, int | None]:
         """Name splits that together hold every file, with their published sizes where there are such."""
@@ -48,7 +53,8 @@ class FileData(SegmentationData):
         if any(pair.mask is None for pair in pairs):
             raise ValueError(
                 f"split {name!r} of data={self.name} has no published masks, so it cannot be scored; predict it: "
-                f"python src/predict.py checkpoint=PATH images={pairs[0].image.parent} output=DIR"
+                f"python src/predict.py checkpoint=PATH images={pairs[0].image.parent} output=DIR "
+                "(and submission= for its server)"
             )
         for kind in ("image", "mask"):
             absent = missing(getattr(pair, kind) for pair in pairs)

@@ -31,7 +31,7 @@ class Folder(FileData):
         val_split: str = "val",
         test_split: str = "test",
     ) -> None:
-        self.root = Path(root)
+        self._root = Path(root)
         if not self.root.is_dir():
             raise FileNotFoundError(f"data.root={root} is no folder; give the one that holds images/ and masks/")
         self.name = name
@@ -43,11 +43,14 @@ class Folder(FileData):
         self.labels = Labels(identity(len(self.classes), ignored=ignore_index))
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
 
+    @property
+    def root(self) -> Path:
+        """The folder that holds images/ and masks/."""
+        return self._root
+
     def checked_splits(self) -> dict[str, int | None]:
-        """Name the folders in images/."""
-        folder = self.root / "images"
-        names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-        return dict.fromkeys(names)
+        """Name the folders in images/, or where there are none, the splits to train with."""
+        return dict.fromkeys(self._found() or [self.train_split, self.val_split])
 
     def pairs(self, name: str) -> list[Pair]:
         """List images/`name` and its masks, which have the same names in masks/`name`."""
@@ -69,8 +72,12 @@ class Folder(FileData):
             "mend it or set data.ignore_index="
         )
 
+    def _found(self) -> list[str]:
+        folder = self.root / "images"
+        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
     def _splits(self) -> str:
-        found = ", ".join(self.checked_splits())
+        found = ", ".join(self._found())
         return f"splits found: {found or 'none'} (set data.train_split=, data.val_split= or split=)"
 
 

@@ -1,16 +1,14 @@
 """Published datasets: what is downloaded, what it becomes, and how many images there must be."""
 
-import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from fastfcn.checkpoints import write_atomically
+from fastfcn.data.dataset import Split
 from fastfcn.data.files import FileData
 from fastfcn.data.preparing.archive import Archive
-
-log = logging.getLogger(__name__)
 
 
 class PublicData(FileData):
@@ -83,15 +81,28 @@ class PublicData(FileData):
             raise FileNotFoundError(f"data={self.name} lacks {path}; {self.remedy()}")
         return path
 
+    def split(self, name: str) -> Split:
+        """Open a split, unless the archives were not unpacked to the end."""
+        for archive in self.archives:
+            if archive.unpacking(self.root).exists():
+                raise FileNotFoundError(f"{archive.name} was not unpacked to the end; {self.remedy()}")
+        return super().split(name)
+
     def warnings(self) -> list[str]:
-        """Tell of training images that validation uses too."""
-        train, val = ({pair.image.stem for pair in self.pairs(name)} for name in (self.train_split, self.val_split))
-        if not train & val:
-            return []
-        return [
-            f"{len(train & val)} of {len(train)} images of {self.train_split} are also in {self.val_split}: its score "
-            f"is that of images seen while training; data.train_split={self.disjoint_split} has none of them"
+        """Tell of training images that validation uses too, and of splits that are not whole."""
+        train, val = self.pairs(self.train_split), self.pairs(self.val_split)
+        told = [
+            f"split {name} has {len(pairs)} images, {self.sizes[name]} were published; {self.remedy()}"
+            for name, pairs in {self.train_split: train, self.val_split: val}.items()
+            if self.sizes.get(name) not in (None, len(pairs))
         ]
+        shared = {pair.image.stem for pair in train} & {pair.image.stem for pair in val}
+        if shared:
+            told.append(
+                f"{len(shared)} of {len(train)} images of {self.train_split} are also in {self.val_split}: its score "
+                f"is that of images seen while training; data.train_split={self.disjoint_split} has none of them"
+            )
+        return told
 
 
 def read_list(path: Path) -> list[str]:

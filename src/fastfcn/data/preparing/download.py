@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from fastfcn.data.preparing.space import require_space
 
-BLOCK = 1 << 20  # bytes
+BLOCK = 1 << 16  # bytes; a part of one is lost when the connection breaks
 ATTEMPTS = 5  # in a row without a byte
 TIMEOUT = (20, 60)  # seconds to connect, and between two bytes
 PAUSE = 2.0  # seconds before the second attempt, doubled each time

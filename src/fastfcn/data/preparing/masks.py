@@ -66,7 +66,11 @@ def in_parallel(
         return
     with ProcessPoolExecutor(workers) as pool:
         results = pool.map(task, items, chunksize=CHUNK)  # forks before the progress bar starts its thread
-        yield from track(results, description, total=len(items))
+        try:
+            yield from track(results, description, total=len(items))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # what is left would be done first
+            raise
 
 
 def paint(regions: Iterable[tuple[int, Any]], height: int, width: int, *, over: bool) -> UInt8:

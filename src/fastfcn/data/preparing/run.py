@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +53,12 @@ def prepare_data(config: DictConfig) -> None:
 
 def verify(data: FileData, workers: int) -> None:
     """Print every fault of every file. Raises ValueError if there are any."""
-    faults = 0
-    for fault in chain(count_faults(data), stem_faults(data), file_faults(data, workers)):
-        faults += 1
-        print(fault)
+    if not data.root.is_dir():
+        raise FileNotFoundError(f"data.root={data.root} is no folder")
+    faults = [*count_faults(data), *stem_faults(data), *file_faults(data, workers)]
     if faults:
-        raise ValueError(f"{faults} faults in data={data.name}, listed above")
+        print("\n".join(faults))
+        raise ValueError(f"{len(faults)} faults in data={data.name}, listed above")
     print(f"{_summary(data)}: every image and mask can be read, fits and holds known labels")
 
 
@@ -140,8 +139,7 @@ def _require_contents(archive: Archive, root: Path) -> None:
 def _require_counts(data: PublicData) -> None:
     faults = list(count_faults(data))
     if faults:
-        for fault in faults:
-            print(fault)
+        print("\n".join(faults))
         raise ValueError(f"data={data.name} is not complete: {len(faults)} faults, listed above, first: {faults[0]}")
 
 

@@ -126,6 +126,7 @@ class TarReader:
                 yield self._member(info)
             elif not info.isdir():
                 raise _no_file(self.path, info.name)
+        self._require_end()
 
     def files(self) -> Iterator[tuple[Member, IO[bytes]]]:
         """Open the files."""
@@ -134,6 +135,14 @@ class TarReader:
             if source is not None:
                 with source:
                     yield self._member(info), source
+
+    def _require_end(self) -> None:
+        """Look for the block of zeros that ends a tar; tarfile takes one that was cut off for whole."""
+        stream = self.file.fileobj
+        assert stream is not None
+        stream.seek(self.file.offset)
+        if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("it has no end")
 
     def _member(self, info: tarfile.TarInfo) -> Member:
         if not info.islnk():
