@@ -85,13 +85,19 @@ class PairSplit(Split):
             raise ValueError(size_fault(pair, values.shape, image.shape))
         unknown = self.labels.unknown(values)
         if unknown:
-            raise ValueError(f"mask {pair.mask} holds the value {unknown[0]}, {self.allowed}")
+            raise ValueError(label_fault(pair, unknown, self.allowed))
         return Example(image, self.labels.apply(values), pair.image.stem)
 
 
 def size_fault(pair: Pair, mask: Sequence[int], image: Sequence[int]) -> str:
     """Say that a mask's shape (H, W) is not its image's."""
     return f"mask {pair.mask} is {mask[1]}x{mask[0]} but its image {pair.image.name} is {image[1]}x{image[0]}"
+
+
+def label_fault(pair: Pair, unknown: Sequence[int], allowed: str) -> str:
+    """Say that a mask holds values that it may not; `allowed` is the dataset's word on what it may."""
+    values = f"value{'s' if len(unknown) > 1 else ''} {', '.join(map(str, unknown))}"
+    return f"mask {pair.mask} holds the {values}, {allowed}"
 
 
 def describe_missing(kind: str, absent: Sequence[Path]) -> str:

@@ -59,8 +59,9 @@ class PublicData(FileData):
 
     def allowed(self) -> str:
         """Name the values that masks may hold."""
-        values = sorted(self.labels.classes)
-        return f"and data={self.name} knows {values[0]} to {values[-2]} and {values[-1]}; {self.remedy()}"
+        *values, last = sorted(self.labels.classes)
+        known = f"0 to {last}" if last == len(values) else f"0 to {values[-1]} and {last}"
+        return f"but data={self.name} has {known}; remove it and run {self.command()}"
 
     def remedy(self) -> str:
         """Name the command that gets the files."""

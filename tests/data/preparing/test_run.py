@@ -206,12 +206,22 @@ def test_verifying_reports_every_fault(
         f"no mask {masks}/training/ADE_train_a2.png",
         f"{train[3].with_suffix('.png')} has the same name as ADE_train_a4.jpg, in split 'train'",
         f"{train[0]} cannot be read as an image",
-        "ADE_train_a1.png holds 151, which are no labels of this dataset",
+        "ADE_train_a1.png holds the value 151, but data=ade20k has 0 to 150; remove it and run python src/prepare_data",
         "ADE_train_a3.png is 36x48 but its image ADE_train_a3.jpg is 48x36",
         f"mask {masks}/validation/ADE_val_b1.png cannot be read",
-        "ADE_val_b2.png holds 200, 222, which are no labels of this dataset",
+        "ADE_val_b2.png holds the values 200, 222, but data=ade20k has 0 to 150",
     ):
-        assert fault in output.out.replace("\n", " "), fault
+        assert fault in output.out, fault
+    for path in (data.root / "ADEChallengeData2016").rglob("*.*"):
+        path.unlink()
+    prepare(data, server.url, 1)
+    assert len(server.requests) == 2, "what was removed comes from the archive that was kept"
+    for path in (data.root / "downloads").iterdir():
+        path.unlink()
+    lost = masks / "training" / "ADE_train_a1.png"
+    lost.unlink()
+    with pytest.raises(ValueError, match=f"is not complete: 1 faults, listed above, first: no mask {lost}"):
+        prepare(data, server.url, 1)
 
 
 def test_verifying_a_folder_of_ones_own(tmp_path: Path, script, fails, capfd) -> None:

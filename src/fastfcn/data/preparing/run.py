@@ -69,14 +69,20 @@ def prepare(data: PublicData, mirror: str | None, workers: int) -> None:
     """
     data.root.mkdir(parents=True, exist_ok=True)
     with explained(data.root), _alone(data.root):
-        if any(True for _ in count_faults(data)):
-            print(f"data={data.name}: {data.terms}")
-            for archive in data.needed():
-                if not archive.present(data.root):
-                    _get(archive, data, mirror)
-            data.convert(workers)
-            _require_counts(data)
+        print(f"data={data.name}: {data.terms}")
+        for again in (False, True):  # the second time for files that were lost since
+            if any(count_faults(data)):
+                _complete(data, mirror, workers, again=again)
+        _require_counts(data)
     print(f"{_summary(data)}, ready in {data.root}; verify=true reads every file")
+
+
+def _complete(data: PublicData, mirror: str | None, workers: int, *, again: bool) -> None:
+    """Get the archives that are not unpacked, or with `again` unpack all that were kept, and convert."""
+    for archive in data.needed():
+        if not archive.present(data.root) or (again and archive.find(data.root) is not None):
+            _get(archive, data, mirror)
+    data.convert(workers)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastfcn.data.files import FileData, Pair, missing, size_fault
+from fastfcn.data.files import FileData, Pair, label_fault, missing, size_fault
 from fastfcn.data.images import read_image, read_indices
 from fastfcn.data.labels import Labels
 from fastfcn.data.preparing.masks import in_parallel
@@ -16,6 +16,7 @@ class Check:
 
     pair: Pair
     labels: Labels
+    allowed: str
     upright: bool
 
 
@@ -51,7 +52,7 @@ def file_faults(data: FileData, workers: int) -> Iterator[str]:
     pairs = {pair: None for listed in _listed(data).values() for pair in listed}
     absent = set(missing(path for pair in pairs for path in (pair.image, pair.mask) if path is not None))
     checks = [
-        Check(Pair(pair.image, None if pair.mask in absent else pair.mask), data.labels, data.upright)
+        Check(Pair(pair.image, None if pair.mask in absent else pair.mask), data.labels, data.allowed(), data.upright)
         for pair in pairs
         if pair.image not in absent
     ]
@@ -76,7 +77,7 @@ def check_pair(check: Check) -> list[str]:
         faults.append(size_fault(pair, values.shape, shape))
     unknown = check.labels.unknown(values)
     if unknown:
-        faults.append(f"mask {pair.mask} holds {', '.join(map(str, unknown))}, which are no labels of this dataset")
+        faults.append(label_fault(pair, unknown, check.allowed))
     return faults
 
 
