@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,21 +15,21 @@ class Labels:
     def __init__(self, classes: Mapping[int, int]) -> None:
         self.classes = dict(classes)
         self._table: UInt8 = np.full(256, IGNORE, np.uint8)
-        self._known = np.zeros(256, bool)
+        self._known: UInt8 = np.zeros(256, np.uint8)
         for value, index in self.classes.items():
             if 0 <= value < 256:
-                self._table[value], self._known[value] = index, True
+                self._table[value], self._known[value] = index, 1
 
     def unknown(self, values: NDArray[np.generic]) -> list[int]:
         """Return the values (H, W) that no mask may hold, each once."""
-        if values.dtype == np.uint8 and self._known[values].all():
+        if values.dtype == np.uint8 and cv2.LUT(values, self._known).all():
             return []
         return [int(value) for value in np.unique(values) if int(value) not in self.classes]
 
     def apply(self, values: NDArray[np.generic]) -> UInt8:
         """Turn allowed values (H, W) into class indices."""
         if values.dtype == np.uint8:
-            classes: UInt8 = self._table[values]
+            classes: UInt8 = cv2.LUT(values, self._table)
             return classes
         distinct, places = np.unique(values, return_inverse=True)
         indices = np.array([self.classes[int(value)] for value in distinct], np.uint8)

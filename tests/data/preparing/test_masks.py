@@ -9,7 +9,8 @@ import pytest
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.images import read_indices
 from fastfcn.data.preparing.masks import Conversion, convert, decode, paint, read_matlab
-from tests.data.miniatures import HEIGHT, WIDTH, compressed, polygons, rectangle, uncompressed
+from tests.data.miniature import HEIGHT, WIDTH
+from tests.data.region_miniatures import compressed, polygons, rectangle, uncompressed
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from fastfcn.data.ade20k import ADE20K
 from fastfcn.data.preparing import download as download_module
 from fastfcn.data.preparing import run, unpack
 from fastfcn.data.preparing.run import prepare
-from tests.data.miniatures import Miniature, ade20k, png, write_archive
+from tests.data.miniature import Miniature, png, write_archive
+from tests.data.miniatures import ade20k
 from tests.data.serving import Server, serving
 from tests.data.test_folder import write_dataset
 from tests.data.test_public import require_masks

@@ -10,7 +10,7 @@ import pytest
 
 from fastfcn.data.preparing import space
 from fastfcn.data.preparing.unpack import unpack
-from tests.data.miniatures import write_archive
+from tests.data.miniature import write_archive
 
 FILES = {"set/images/a.jpg": b"a" * 5000, "set/images/b.jpg": b"b" * 7000, "set/list.txt": b"a\nb\n"}
 KINDS = ("data.zip", "data.tar", "data.tgz")
