@@ -15,6 +15,8 @@ from fastfcn.data.pascal_context import CATEGORY_IDS, CLASSES, PascalContext
 from fastfcn.data.public import PublicData
 from fastfcn.data.voc import VOC
 from fastfcn.data.voc_aug import VOCAug
+from fastfcn.models import pretrained
+from fastfcn.models.backbone import build_encoder
 from tests.data.miniature import Miniature
 from tests.data.miniatures import MINIATURES
 from tests.data.region_miniatures import context59
@@ -105,7 +107,14 @@ def test_the_test_servers_recipe_is_one_command(
     root.mkdir()
     MINIATURES["ade20k"](root).publish(monkeypatch)
     script("prepare_data", "data=ade20k", f"data.root={root}", "workers=1")
-    options = ("data=ade20k", f"data.root={root}", *TINY_TRAINING)
+    downloads: list[str] = []
+
+    def download(name: str) -> tuple[dict[str, torch.Tensor], str]:
+        downloads.append(name)
+        return build_encoder(name).state_dict(), name
+
+    monkeypatch.setattr(pretrained, "_download", download)
+    options = ("data=ade20k", f"data.root={root}", *TINY_TRAINING, "model.backbone.weights=imagenet")
     script("train", *options, f"hydra.run.dir={tmp_path}/first")
     init = tmp_path / "first" / "checkpoints" / "best.ckpt"
     recipe = ("data.train_split=trainval", f"init={init}", "recipe.lr=0.001", "+trainer.limit_train_batches=2")
@@ -122,6 +131,7 @@ def test_the_test_servers_recipe_is_one_command(
     output = tmp_path / "out"
     script("predict", f"checkpoint={last}", f"images={images}", f"output={output}", "submission=ade20k")
     assert (output / "submission.zip").exists()
+    assert downloads == ["tu-test_resnet"], "only a training from the beginning fetches a backbone"
 
 
 def test_the_recipe_of_the_paper(composed) -> None:

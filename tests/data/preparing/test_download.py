@@ -61,6 +61,13 @@ def test_a_server_that_cannot_continue_begins_again(server: Server, path: Path) 
     assert path.read_bytes() == CONTENT
 
 
+def test_a_server_that_can_neither_continue_nor_finish_is_given_up(server: Server, path: Path) -> None:
+    server.cut_after, server.ranges = [100_000, 90_000, 100_000, 80_000, 100_000, 100_000], False
+    with pytest.raises(ValueError, match="cannot be downloaded"):
+        get(server, path)
+    assert len(server.requests) == module.ATTEMPTS
+
+
 def test_what_had_arrived_entirely_is_not_asked_for_again(server: Server, path: Path) -> None:
     path.parent.mkdir()
     path.with_name("data.zip.part").write_bytes(CONTENT)

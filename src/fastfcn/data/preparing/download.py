@@ -13,10 +13,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from fastfcn.data.preparing.space import require_space
 
 BLOCK = 1 << 16  # bytes; a part of one is lost when the connection breaks
-ATTEMPTS = 5  # in a row without a byte
+ATTEMPTS = 4  # in a row that bring nothing new
 TIMEOUT = (20, 60)  # seconds to connect, and between two bytes
 PAUSE = 2.0  # seconds before the second attempt, doubled each time
-PARTIAL, WHOLE, BEYOND = 206, 200, 416  # status: the rest of the file, all of it, nothing left
+PARTIAL, BEYOND = 206, 416  # status: the rest of the file, nothing left
 PASSING = (408, 429, 500, 502, 503, 504)  # status: try again
 
 
@@ -47,14 +47,14 @@ def download(url: str, path: Path, sha1: str | None) -> None:
 
 
 def _fetch(url: str, part: Path, progress: Progress, task: TaskID) -> None:
-    """Ask for what is left until all has arrived; give up after ATTEMPTS that bring nothing."""
-    failures = 0
+    """Ask for what is left until all has arrived; give up after ATTEMPTS that bring nothing new."""
+    failures, most = 0, _size(part)
     while True:
-        before = _size(part)
         try:
             _append(url, part, progress, task)
         except (requests.RequestException, UnreachableError) as error:
-            failures = failures + 1 if _size(part) == before else 1
+            failures = 1 if _size(part) > most else failures + 1
+            most = max(most, _size(part))
             if failures >= ATTEMPTS or _is_final(error):
                 raise UnreachableError(_explain(url, part, error)) from error
             time.sleep(PAUSE * 2 ** (failures - 1))

@@ -39,7 +39,7 @@ def prepare_data(config: DictConfig) -> None:
     settings = typed(PreparationConfig, without_training(config))
     if settings.workers is not None and settings.workers < 1:
         raise ValueError(f"workers must be 1 or more, or null for one a core, got {settings.workers}")
-    workers = settings.workers or len(os.sched_getaffinity(0))
+    workers = settings.workers or os.cpu_count() or 1
     data: SegmentationData = build(settings.data, "data")
     if not isinstance(data, FileData):
         raise ValueError(f"data={data.name} is generated: there are no files to prepare or to verify")
