@@ -30,6 +30,12 @@ def test_every_form_of_a_region(form, box: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(decode(form(region), HEIGHT, WIDTH), region)
 
 
+def test_a_polygon_of_two_points_beside_whole_ones_adds_nothing_else() -> None:
+    region = rectangle(3, 5, 30, 40)
+    decoded = decode([*polygons(region), [10, 10, 11, 11]], HEIGHT, WIDTH)
+    np.testing.assert_array_equal(decoded, region)
+
+
 def test_any_region_through_run_lengths() -> None:
     region = np.random.default_rng(0).random((HEIGHT, WIDTH)) < 0.3
     for form in (compressed, uncompressed):

@@ -111,10 +111,12 @@ def _is_run_lengths(segmentation: Any, height: int, width: int) -> bool:
 
 
 def _is_polygons(segmentation: Any) -> bool:
+    """Tell whether these are lists of coordinates; pycocotools takes a first one that is shorter for a box."""
     return (
         isinstance(segmentation, list)
         and bool(segmentation)
-        and all(isinstance(points, list) and len(points) >= MIN_COORDINATES for points in segmentation)
+        and all(isinstance(points, list) for points in segmentation)
+        and len(segmentation[0]) >= MIN_COORDINATES
     )
 
 
