@@ -1,5 +1,6 @@
 """`folder`: the user's own files, and what is said when they do not fit."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from fastfcn.data.dataset import IGNORE
 from fastfcn.data.folder import Folder
+from fastfcn.entry import CONF
 
 
 def write_dataset(root: Path, *, images: int = 2, classes: str = "road\nsky\ntree\n") -> Path:
@@ -60,7 +62,7 @@ def test_palette_masks_are_indices(root: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda root: (root / "masks/train/1.png").unlink(), "no mask for 1.jpg: expected .*masks/train/1.png"),
+        (lambda root: (root / "masks/train/1.png").unlink(), "no mask 1.png: expected .*masks/train/1.png"),
         (lambda root: [path.unlink() for path in (root / "images/train").iterdir()], "no images in .*images/train"),
         (lambda root: (root / "images/train").rename(root / "images/training"), "splits found: training, val"),
         (lambda root: (root / "classes.txt").unlink(), "no class names: write one a line into .*classes.txt"),
@@ -97,3 +99,18 @@ def test_a_damaged_image(root: Path) -> None:
 def test_missing_root() -> None:
     with pytest.raises(FileNotFoundError, match=r"data.root=/nowhere is no folder"):
         Folder(root="/nowhere")
+
+
+def test_the_readme_section_followed_literally(tmp_path: Path, script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commands, on 20 images; only the network and the number of epochs are made smaller."""
+    readme = (CONF.parent / "README.md").read_text()
+    section = readme.partition("### Your own data in 5 minutes")[2].partition("\n## ")[0]
+    blocks = section.replace("\\\n", " ").split("```")
+    commands = [shlex.split(line) for block in blocks for line in block.splitlines() if line.startswith("python src/")]
+    assert [Path(command[1]).stem for command in commands] == ["prepare_data", "train", "evaluate", "predict"]
+    write_dataset(tmp_path / "PATH", images=10)
+    monkeypatch.chdir(tmp_path)
+    smaller = ("model.backbone.name=tu-test_resnet", "recipe.epochs=1", "recipe.workers=0", "logger=csv")
+    for _, path, *arguments in commands:
+        script(Path(path).stem, *arguments, *(smaller if path.endswith("train.py") else ()))
+    assert len(list((tmp_path / "predictions" / "masks").iterdir())) == 10

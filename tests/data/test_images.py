@@ -34,6 +34,7 @@ def test_photographs_are_turned_upright(tmp_path: Path) -> None:
     exif[0x0112] = 6  # taken with the camera turned by 90 degrees
     Image.new("RGB", (40, 20)).save(tmp_path / "photo.jpg", exif=exif)
     assert read_image(tmp_path / "photo.jpg").shape == (40, 20, 3)
+    assert read_image(tmp_path / "photo.jpg", upright=False).shape == (20, 40, 3)
 
 
 def test_colour_masks_are_refused(tmp_path: Path) -> None:

@@ -57,3 +57,7 @@ class SegmentationData(ABC):
     @abstractmethod
     def split(self, name: str) -> Split:
         """Open a split. Raises ValueError or FileNotFoundError, with the remedy, if it cannot be read."""
+
+    def warnings(self) -> list[str]:
+        """Return what a user should know before training, a line each."""
+        return []

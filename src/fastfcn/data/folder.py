@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from fastfcn.data.dataset import IGNORE, Example, SegmentationData, Split
-from fastfcn.data.images import list_images, read_image, read_indices
+from fastfcn.data.dataset import IGNORE
+from fastfcn.data.files import FileData, Pair
+from fastfcn.data.images import list_images
+from fastfcn.data.labels import Labels, identity
 from fastfcn.data.palette import Colour, voc_palette
 
 MAX_CLASSES = 255  # masks are 8-bit and one value is IGNORE
 
 
-class Folder(SegmentationData):
+class Folder(FileData):
     """A dataset in `root`. Class names are `classes`, or the lines of `root`/classes.txt.
 
     Masks hold indices into them; `ignore_index` marks pixels of no class, beside 255. Colours are PASCAL VOC's
@@ -31,7 +31,7 @@ class Folder(SegmentationData):
         val_split: str = "val",
         test_split: str = "test",
     ) -> None:
-        self.root = Path(root)
+        self._root = Path(root)
         if not self.root.is_dir():
             raise FileNotFoundError(f"data.root={root} is no folder; give the one that holds images/ and masks/")
         self.name = name
@@ -40,10 +40,20 @@ class Folder(SegmentationData):
             raise ValueError(f"data={name} needs 2 to {MAX_CLASSES} classes, got {len(self.classes)}")
         self.palette = _colours(palette, len(self.classes))
         self.ignore_index = ignore_index
+        self.labels = Labels(identity(len(self.classes), ignored=ignore_index))
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
 
-    def split(self, name: str) -> Split:
-        """Open images/`name` and masks/`name`; every image must have a mask."""
+    @property
+    def root(self) -> Path:
+        """The folder that holds images/ and masks/."""
+        return self._root
+
+    def checked_splits(self) -> dict[str, int | None]:
+        """Name the folders in images/, or where there are none, the splits to train with."""
+        return dict.fromkeys(self._found() or [self.train_split, self.val_split])
+
+    def pairs(self, name: str) -> list[Pair]:
+        """List images/`name` and its masks, which have the same names in masks/`name`."""
         images_folder, masks_folder = self.root / "images" / name, self.root / "masks" / name
         for folder in (images_folder, masks_folder):
             if not folder.is_dir():
@@ -52,49 +62,23 @@ class Folder(SegmentationData):
         if not images:
             raise FileNotFoundError(f"split {name!r} has no images in {images_folder}; {self._splits()}")
         masks = {path.stem: path for path in list_images(masks_folder)}
-        bare = [path.name for path in images if path.stem not in masks]
-        if bare:
-            more = f" and {len(bare) - 3} more" if len(bare) > 3 else ""
-            raise FileNotFoundError(
-                f"no mask for {', '.join(bare[:3])}{more}: expected {masks_folder / Path(bare[0]).stem}.png"
-            )
-        return FolderSplit(
-            [(path, masks[path.stem]) for path in images], num_classes=len(self.classes), ignore_index=self.ignore_index
+        return [Pair(path, masks.get(path.stem, masks_folder / f"{path.stem}.png")) for path in images]
+
+    def allowed(self) -> str:
+        """Name the classes' indices and the ignored value."""
+        count = len(self.classes)
+        return (
+            f"but there are {count} classes (0 to {count - 1}) and {self.ignore_index} is ignored; "
+            "mend it or set data.ignore_index="
         )
 
-    def _splits(self) -> str:
+    def _found(self) -> list[str]:
         folder = self.root / "images"
-        found = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-        return f"splits found: {', '.join(found) or 'none'} (set data.train_split=, data.val_split= or split=)"
+        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
-
-class FolderSplit(Split):
-    """Pairs of image and mask files."""
-
-    def __init__(self, pairs: list[tuple[Path, Path]], *, num_classes: int, ignore_index: int) -> None:
-        self.pairs = pairs
-        self.num_classes = num_classes
-        self.ignore_index = ignore_index
-
-    def __len__(self) -> int:
-        """Return the number of pairs."""
-        return len(self.pairs)
-
-    def __getitem__(self, index: int) -> Example:
-        """Read a pair. Raises ValueError naming the file if image and mask do not fit, or a value is no class."""
-        image_path, mask_path = self.pairs[index]
-        image, indices = read_image(image_path), read_indices(mask_path)
-        if indices.shape != image.shape[:2]:
-            sizes = [f"{array.shape[1]}x{array.shape[0]}" for array in (indices, image)]
-            raise ValueError(f"mask {mask_path} is {sizes[0]} but its image {image_path.name} is {sizes[1]}")
-        ignored = (indices == self.ignore_index) | (indices == IGNORE)
-        unknown = indices[((indices < 0) | (indices >= self.num_classes)) & ~ignored]
-        if len(unknown):
-            raise ValueError(
-                f"mask {mask_path} holds the value {int(unknown[0])}, but there are {self.num_classes} classes "
-                f"(0 to {self.num_classes - 1}) and {self.ignore_index} is ignored; mend it or set data.ignore_index="
-            )
-        return Example(image, np.where(ignored, IGNORE, indices).astype(np.uint8), image_path.stem)
+    def _splits(self) -> str:
+        found = ", ".join(self._found())
+        return f"splits found: {found or 'none'} (set data.train_split=, data.val_split= or split=)"
 
 
 def read_classes(path: Path) -> tuple[str, ...]:

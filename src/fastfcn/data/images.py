@@ -18,16 +18,19 @@ def list_images(folder: Path) -> list[Path]:
     )
 
 
-def read_image(path: Path) -> UInt8:
-    """Read an image as RGB (H, W, 3), turned as its EXIF orientation says. Raises ValueError if it cannot be read."""
+def read_image(path: Path, *, upright: bool = True) -> UInt8:
+    """Read an image as RGB (H, W, 3), by default turned as its EXIF orientation says.
+
+    Raises ValueError if it cannot be read.
+    """
     try:
         with Image.open(path) as image:
             if image.mode in ("I", "F"):
                 raise ValueError(f"{path} has {image.mode} pixels, whose range is unknown; save it with 8 or 16 bits")
-            upright = ImageOps.exif_transpose(image)
+            pixels = ImageOps.exif_transpose(image) if upright else image
             if image.mode.startswith("I;16"):  # Pillow would clip instead of scale
-                upright = Image.fromarray((np.array(upright) >> 8).astype(np.uint8))
-            return np.array(upright.convert("RGB"))
+                pixels = Image.fromarray((np.array(pixels) >> 8).astype(np.uint8))
+            return np.array(pixels.convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read as an image: {error}") from error
 

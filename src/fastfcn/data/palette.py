@@ -1,5 +1,7 @@
 """Colours for class indices."""
 
+from importlib.resources import files
+
 import numpy as np
 
 from fastfcn.data.dataset import IGNORE
@@ -23,3 +25,10 @@ def png_palette(palette: tuple[Colour, ...]) -> list[int]:
     colours[: len(palette)] = palette
     colours[IGNORE] = 255
     return [int(value) for value in colours.flatten()]
+
+
+def read_legend(name: str) -> tuple[tuple[str, ...], tuple[Colour, ...]]:
+    """Read the class names and published colours in legends/`name`.txt: a line is `red green blue name`."""
+    lines = files("fastfcn.data").joinpath(f"legends/{name}.txt").read_text().splitlines()
+    rows = [line.split(maxsplit=3) for line in lines]
+    return tuple(row[3] for row in rows), tuple((int(row[0]), int(row[1]), int(row[2])) for row in rows)

@@ -134,6 +134,8 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     data: SegmentationData = build(settings.data, "data")
     for split in (data.train_split, data.val_split):
         log.info("%s %s: %d images, %d classes", data.name, split, len(data.split(split)), len(data.classes))
+    for warning in data.warnings():
+        log.warning(warning)
     augmentation: Augmentation = build(settings.augmentation, "augmentation")
     network = build_network(settings.model, len(data.classes))
     _begin_with_weights(network, settings)

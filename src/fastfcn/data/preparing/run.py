@@ -1,0 +1,154 @@
+"""Prepare a dataset, or check one: what src/prepare_data.py does."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig
+
+from fastfcn.composition import build, typed
+from fastfcn.data.dataset import SegmentationData
+from fastfcn.data.files import FileData
+from fastfcn.data.preparing.archive import Archive
+from fastfcn.data.preparing.download import download, sha1_of
+from fastfcn.data.preparing.space import explained
+from fastfcn.data.preparing.unpack import unpack
+from fastfcn.data.preparing.verify import count_faults, file_faults, stem_faults
+from fastfcn.data.public import PublicData
+from fastfcn.evaluation.run import without_training
+
+LOCK = ".prepare.lock"  # in data.root
+
+
+@dataclass(frozen=True)
+class PreparationConfig:
+    """The root of conf/prepare_data.yaml, resolved."""
+
+    data: dict[str, Any]
+    url: str | None
+    verify: bool
+    workers: int | None
+
+
+def prepare_data(config: DictConfig) -> None:
+    """Do what `config` says: prepare, or with `verify` check, the dataset. Raises ValueError if there are faults."""
+    settings = typed(PreparationConfig, without_training(config))
+    if settings.workers is not None and settings.workers < 1:
+        raise ValueError(f"workers must be 1 or more, or null for one a core, got {settings.workers}")
+    workers = settings.workers or os.cpu_count() or 1
+    data: SegmentationData = build(settings.data, "data")
+    if not isinstance(data, FileData):
+        raise ValueError(f"data={data.name} is generated: there are no files to prepare or to verify")
+    if settings.verify:
+        verify(data, workers)
+    elif isinstance(data, PublicData):
+        prepare(data, settings.url, workers)
+    else:
+        raise ValueError(f"data={data.name} is a folder of your own, with nothing to download; verify=true checks it")
+
+
+def verify(data: FileData, workers: int) -> None:
+    """Print every fault of every file. Raises ValueError if there are any."""
+    if not data.root.is_dir():
+        raise FileNotFoundError(f"data.root={data.root} is no folder")
+    faults = [*count_faults(data), *stem_faults(data), *file_faults(data, workers)]
+    if faults:
+        print("\n".join(faults))
+        raise ValueError(f"{len(faults)} faults in data={data.name}, listed above")
+    print(f"{_summary(data)}: every image and mask can be read, fits and holds known labels")
+
+
+def prepare(data: PublicData, mirror: str | None, workers: int) -> None:
+    """Download, unpack and convert what is not there yet, and check the counts; one process at a time.
+
+    Raises ValueError if something cannot be had, is damaged, or the counts are not the published ones.
+    """
+    data.root.mkdir(parents=True, exist_ok=True)
+    with explained(data.root), _alone(data.root):
+        print(f"data={data.name}: {data.terms}")
+        for again in (False, True):  # the second time for files that were lost since
+            if any(count_faults(data)):
+                _complete(data, mirror, workers, again=again)
+        _require_counts(data)
+    print(f"{_summary(data)}, ready in {data.root}; verify=true reads every file")
+
+
+def _complete(data: PublicData, mirror: str | None, workers: int, *, again: bool) -> None:
+    """Get the archives that are not unpacked, or with `again` unpack all that were kept, and convert."""
+    for archive in data.needed():
+        if not archive.present(data.root) or (again and archive.find(data.root) is not None):
+            _get(archive, data, mirror)
+    data.convert(workers)
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Wait until no other process prepares `root`."""
+    lock = FileLock(root / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"another process prepares {root}; waiting for it to end")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _get(archive: Archive, data: PublicData, mirror: str | None) -> None:
+    """Find or download an archive and unpack it."""
+    path = archive.find(data.root)
+    if path is None:
+        path = _download(archive, data, mirror)
+    elif archive.sha1 is not None and sha1_of(path) != archive.sha1:
+        raise ValueError(
+            f"{path} has the SHA-1 {sha1_of(path)}, expected {archive.sha1}: it is incomplete or another version; "
+            "remove it to have it downloaded"
+        )
+    if archive.packed:
+        unfinished = archive.unpacking(data.root)
+        unfinished.parent.mkdir(exist_ok=True)
+        unfinished.touch()
+        files = unpack(path, data.root)
+        _require_contents(archive, data.root)
+        unfinished.unlink()
+        print(f"{path}: {files} files unpacked; it may be removed now")
+    elif path != archive.destination(data.root):
+        archive.destination(data.root).parent.mkdir(parents=True, exist_ok=True)
+        path.rename(archive.destination(data.root))
+
+
+def _download(archive: Archive, data: PublicData, mirror: str | None) -> Path:
+    url = archive.source(mirror)
+    if url is None:
+        names = ", ".join(each.name for each in data.archives)
+        raise ValueError(
+            f"data={data.name} is {data.terms}; download {names} there, put them into {data.root}, "
+            "and run the same command again"
+        )
+    path = archive.destination(data.root)
+    download(url, path, archive.sha1)
+    return path
+
+
+def _require_contents(archive: Archive, root: Path) -> None:
+    absent = [path for path in archive.contents if not (root / path).exists()]
+    if absent:
+        raise ValueError(f"{archive.name} was unpacked but has no {', '.join(absent)}: it is not the published archive")
+
+
+def _require_counts(data: PublicData) -> None:
+    faults = list(count_faults(data))
+    if faults:
+        print("\n".join(faults))
+        raise ValueError(f"data={data.name} is not complete: {len(faults)} faults, listed above, first: {faults[0]}")
+
+
+def _summary(data: FileData) -> str:
+    counts = [f"{len(data.pairs(name))} {name}" for name in data.checked_splits()]
+    return f"{data.name}: {', '.join(counts)} images, {len(data.classes)} classes"
