@@ -10,12 +10,13 @@ from typing import Any, Literal
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
-from fastfcn.checkpoints import Checkpoint, Description, data_of, network_of, read_checkpoint, write_atomically
+from fastfcn.checkpoints import Checkpoint, Description, data_of, network_of, read_checkpoint
 from fastfcn.composition import build, plain, typed
 from fastfcn.console import quieten_libraries
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.protocols import Protocol
+from fastfcn.files import write_atomically
 from fastfcn.reporting.pictures import legend, save_picture
 from fastfcn.reporting.result import write_result
 from fastfcn.reporting.tables import print_scores

@@ -9,7 +9,8 @@ from typing import Any
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from fastfcn.checkpoints import Checkpoint, Description, read_checkpoint, write_atomically
+from fastfcn.checkpoints import Checkpoint, Description, read_checkpoint
+from fastfcn.files import write_atomically
 
 RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "run")
 MAY_CHANGE = {
