@@ -41,7 +41,7 @@ def predict(config: DictConfig) -> None:
         raise ValueError(f"opacity must be between 0 and 1, got {settings.opacity}")
     paths = find_images(Path(settings.images))
     checkpoint = read_checkpoint(settings.checkpoint)
-    protocol = build_protocol(settings.protocol, checkpoint.description)
+    protocol = build_protocol(settings.protocol, checkpoint.description.augmentation)
     network = network_of(checkpoint).to(_device(settings.device))
     output, palette = Path(settings.output), checkpoint.description.palette
     submission = open_submission(settings.submission, output, len(checkpoint.description.classes))
