@@ -1,5 +1,6 @@
 """How an entry script starts and how it fails: a user's mistake ends with one line, exit code 1, and no traceback."""
 
+import contextlib
 import difflib
 import functools
 import os
@@ -59,6 +60,8 @@ def entry_point(
                     raise failures[0]
                 after()
             except KeyboardInterrupt:
+                with contextlib.suppress(SystemExit):
+                    after()
                 sys.exit(130)
             except Exception as error:
                 if asked == "1" or not _is_mistake(error):

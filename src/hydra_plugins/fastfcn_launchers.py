@@ -1,6 +1,7 @@
 """Hydra's launchers of this suite; Hydra takes plugins from no package but this. The work is in fastfcn.sweeping."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus, configure_log
@@ -24,6 +25,7 @@ class SweepLauncher(Launcher):
         """Take what Hydra composed."""
         self.hydra_context = hydra_context
         self.config = config
+        Path(str(config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)  # where a sweeper may keep its records
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the jobs that are not done; a job's value is its mIoU, None if it failed."""
@@ -52,3 +54,23 @@ class LocalLauncher(SweepLauncher):
         from fastfcn.sweeping.local import LocalBackend
 
         return LocalBackend(**self.options)
+
+
+class SlurmLauncher(SweepLauncher):
+    """`hydra/launcher=slurm`."""
+
+    def backend(self) -> Backend:
+        """Build the backend that submits to Slurm."""
+        from fastfcn.sweeping.slurm import SlurmBackend
+
+        return SlurmBackend(folder=Path(str(self.config.hydra.sweep.dir)).absolute() / "slurm", **self.options)
+
+
+class RayLauncher(SweepLauncher):
+    """`hydra/launcher=ray`."""
+
+    def backend(self) -> Backend:
+        """Build the backend that submits to Ray."""
+        from fastfcn.sweeping.ray import RayBackend
+
+        return RayBackend(**self.options)

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from fastfcn.sweeping.job import Job, clean_environment
 from fastfcn.sweeping.process import PREEMPTED, STOP_SIGNALS, Ending, run_to_its_end
 from fastfcn.sweeping.status import State, Status, read_status, write_status
 
+REASON = 300  # characters
 TAIL = 20_000  # bytes of a log in which the reason is looked for
 
 
@@ -73,10 +75,11 @@ def _attempt(job: Job, status: Status, environment: Mapping[str, str], should_st
         job.command(),
         log=job.log,
         environment={**clean_environment(), **environment},
+        directory=job.directory,
         timeout=None if job.timeout is None else 60 * job.timeout,
         should_stop=should_stop,
     )
-    state, reason = judge(ending, done=job.result.exists(), said=_tail(job.log, begin), timeout=job.timeout)
+    state, reason = judge(ending, done=job.result.exists(), said=log_tail(job.log, begin), timeout=job.timeout)
     return replace(status, state=state, reason=reason)
 
 
@@ -119,10 +122,11 @@ def last_words(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error: ")]
     raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)]
-    return (errors or raised or lines or [""])[-1]
+    return textwrap.shorten((errors or raised or lines or [""])[-1], REASON)
 
 
-def _tail(log: Path, begin: int) -> str:
+def log_tail(log: Path, begin: int) -> str:
+    """Read the end of what was printed since the log was `begin` bytes long."""
     try:
         with log.open("rb") as file:
             file.seek(max(begin, os.fstat(file.fileno()).st_size - TAIL))

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "experiments"
 GROUPS = ROOT / "conf"
 LAUNCHERS = GROUPS / "hydra" / "launcher"
-CHOICE = re.compile(r"(\+?)(experiment|row|hydra/launcher)=(.*)")
+CHOICE = re.compile(r"(\+?)(experiment|row|hydra/launcher|hydra/sweeper)=(.*)")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 OVERRIDE = re.compile(r"([\w./]+)=(.+)")
 KEYS = {"protocol", "seeds", "options", "rows"}
@@ -69,6 +69,8 @@ def register_experiments(arguments: Sequence[str]) -> None:
         if plus:
             raise ValueError(f"write {group}={value} without the +; experiments are {_listed()}")
         choices[group] = value
+    if choices.get("hydra/sweeper") == "optuna":
+        raise ValueError("hydra/sweeper=optuna minimises and keeps no record; hydra/sweeper=search is Optuna set up here")
     launcher = choices.get("hydra/launcher", "local")
     if not (LAUNCHERS / f"{launcher}.yaml").is_file():
         known = ", ".join(sorted(path.stem for path in LAUNCHERS.glob("*.yaml")))

@@ -14,7 +14,7 @@ RANKS = {"RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SI
 
 @dataclass(frozen=True)
 class Job:
-    """A job: `overrides` for `script`, whose run's folder is `folder`.
+    """A job: `overrides` for `script`, called in `directory`, whose run's folder is `folder`.
 
     `timeout` is in minutes, `launch` names the command that started it; `resumable` says that the script takes resume=.
     """
@@ -22,6 +22,7 @@ class Job:
     name: str
     folder: Path
     script: Path
+    directory: Path
     overrides: tuple[str, ...]
     launch: str
     timeout: float | None

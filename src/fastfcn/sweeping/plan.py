@@ -52,6 +52,7 @@ def plan_jobs(
             name=name,
             folder=Path(str(config.hydra.sweep.dir)).absolute() / name,
             script=Path(sys.argv[0]).absolute(),
+            directory=Path.cwd(),
             overrides=tuple(overrides),
             launch=launch,
             timeout=timeout,

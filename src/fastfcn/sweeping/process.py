@@ -31,11 +31,12 @@ def run_to_its_end(
     *,
     log: Path,
     environment: Mapping[str, str],
+    directory: Path,
     timeout: float | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     grace: float = GRACE_SECONDS,
 ) -> Ending:
-    """Run `command` in a new session with its output appended to `log`; its whole group is dead on return.
+    """Run `command` in a new session, its output appended to `log`; its whole group is dead on return.
 
     After `timeout` seconds it is killed. Once `should_stop` says so, or on an exception such as KeyboardInterrupt, it
     gets SIGTERM and `grace` seconds to save a checkpoint.
@@ -46,6 +47,7 @@ def run_to_its_end(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            cwd=directory,
             env={**environment, VARIABLE: str(os.getpid())},
             start_new_session=True,
         )

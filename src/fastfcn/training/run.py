@@ -38,6 +38,7 @@ from fastfcn.reporting.tables import print_scores
 from fastfcn.tracking import Logging, close_loggers
 from fastfcn.training.callbacks import BestCheckpoint, training_callbacks
 from fastfcn.training.module import SegmentationModule
+from fastfcn.training.preemption import Preempted
 from fastfcn.training.recipe import Recipe
 from fastfcn.training.resume import find_resume, prepare_folder, require_free_folder, require_same_run
 
@@ -87,6 +88,8 @@ def train(config: DictConfig, run_dir: Path) -> None:
     try:
         path = None if resumed is None else resumed.path
         parts.trainer.fit(parts.module, datamodule=parts.loaders, ckpt_path=path, weights_only=True)
+    except Preempted:
+        raise  # of which the other processes know
     except BaseException:
         stop_other_processes(parts.trainer)
         raise
