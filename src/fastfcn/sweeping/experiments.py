@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from hydra.core.config_store import ConfigStore
 
+from fastfcn.sweeping.optional import require
+
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "experiments"
 GROUPS = ROOT / "conf"
@@ -64,28 +66,14 @@ def register_experiments(arguments: Sequence[str]) -> None:
 
     `arguments` are the command line's. Raises ValueError for a choice that cannot be meant.
     """
-    choices = {}
-    for plus, group, value in (match.groups() for match in map(CHOICE.fullmatch, arguments) if match):
-        if plus:
-            raise ValueError(f"write {group}={value} without the +; experiments are {_listed()}")
-        choices[group] = value
-    if choices.get("hydra/sweeper") == "optuna":
-        raise ValueError("hydra/sweeper=optuna minimises and keeps no record; hydra/sweeper=search is Optuna set up here")
-    launcher = choices.get("hydra/launcher", "local")
-    if not (LAUNCHERS / f"{launcher}.yaml").is_file():
-        known = ", ".join(sorted(path.stem for path in LAUNCHERS.glob("*.yaml")))
-        raise ValueError(f"hydra/launcher={launcher} is none of {known}, which give every job a process of its own")
+    choices = _choices(arguments)
     store = ConfigStore.instance()
     for group in ("experiment", "row"):
         store.repo.pop(group, None)  # of a call before this one
     for name in known_experiments():
         store.store(group="experiment", name=name, node={}, package="_global_")
     chosen = choices.get("experiment", "null")
-    if "," in chosen:
-        raise ValueError(f"experiment={chosen}: one table a command")
     if chosen == "null":
-        if "row" in choices:
-            raise ValueError(f"row={choices['row']} is a row of a table; add experiment=NAME, one of {_listed()}")
         return
     experiment = read_experiment(chosen)
     store.store(group="experiment", name=chosen, node=_table_node(experiment), package="_global_")
@@ -99,6 +87,31 @@ def require_row(config: Mapping[str, Any]) -> None:
     if name is not None and config.get("row") is None:
         rows = ", ".join(read_experiment(name).rows)
         raise ValueError(f"experiment={name} is a table: add -m to train all its rows, or row= with one of {rows}")
+
+
+def _choices(arguments: Sequence[str]) -> dict[str, str]:
+    """Pick the choices of groups that have rules of their own. Raises ValueError for one that breaks them."""
+    choices: dict[str, str] = {}
+    for plus, group, value in (match.groups() for match in map(CHOICE.fullmatch, arguments) if match):
+        if plus:
+            raise ValueError(f"write {group}={value} without the +; experiments are {_listed()}")
+        choices[group] = value
+    if choices.get("hydra/sweeper") == "optuna":
+        raise ValueError(
+            "hydra/sweeper=optuna minimises and keeps no record; hydra/sweeper=search is Optuna set up here"
+        )
+    if choices.get("hydra/sweeper") == "search":
+        require("hydra_plugins.hydra_optuna_sweeper", extra="sweeps", what="hydra/sweeper=search")
+    launcher = choices.get("hydra/launcher", "local")
+    if not (LAUNCHERS / f"{launcher}.yaml").is_file():
+        known = ", ".join(sorted(path.stem for path in LAUNCHERS.glob("*.yaml")))
+        raise ValueError(f"hydra/launcher={launcher} is none of {known}, which give every job a process of its own")
+    experiment = choices.get("experiment", "null")
+    if "," in experiment:
+        raise ValueError(f"experiment={experiment}: one table a command")
+    if experiment == "null" and "row" in choices:
+        raise ValueError(f"row={choices['row']} is a row of a table; add experiment=NAME, one of {_listed()}")
+    return choices
 
 
 def _table_node(experiment: Experiment) -> dict[str, Any]:
