@@ -24,7 +24,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     if reason is not None:
         pytest.skip(reason)
     with running_slurm(tmp_path_factory.mktemp("slurm")) as environment:
-        yield sweep_environment(**{"SLURM_CONF": environment["SLURM_CONF"]})
+        yield sweep_environment(SLURM_CONF=environment["SLURM_CONF"])
 
 
 def queue(slurm: dict[str, str]) -> list[str]:
@@ -107,7 +107,7 @@ def test_a_job_that_slurm_kills_without_a_word_is_told(
 def test_what_the_partition_cannot_give_is_refused(slurm: dict[str, str], tmp_path: Path) -> None:
     for option, message in {
         "hydra.launcher.partition=fast": "hydra.launcher.partition=fast is not one of debug",
-        "hydra.launcher.timeout_min=61": "needs 61 minutes (hydra.launcher.timeout_min=), partition debug has at most 60",
+        "hydra.launcher.timeout_min=61": "needs 61 minutes (hydra.launcher.timeout_min=), partition debug has at most",
         "devices=3": "needs 3 CPUs a node",
         "num_nodes=2": "needs 2 nodes",
         "trainer.accelerator=gpu": "needs 1 GPUs a node",

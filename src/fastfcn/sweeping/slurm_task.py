@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from fastfcn.sweeping.process import run_to_its_end
 from fastfcn.sweeping.status import Status, write_status
 
 PORTS = (20_000, 20_000)  # first, and how many: the rendezvous of a job's processes lies within
-END_SECONDS = 120.0  # for Slurm to end a task that has asked to be queued again
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,6 @@ class SlurmTask:
             return
         write_status(job.folder, replace(status, reason="queued again"))
         subprocess.run(["scontrol", "requeue", os.environ.get("SLURM_JOB_ID", place.job_id)], check=False)
-        time.sleep(END_SECONDS)
 
 
 def _failures(job: Job, place: Place) -> list[Path]:

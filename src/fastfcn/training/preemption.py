@@ -31,6 +31,7 @@ class Preemption(Callback):
     def __init__(self, folder: Path) -> None:
         self._path = folder / "last.ckpt"
         self._received: str | None = None
+        self._saved = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take the signals over; Lightning puts the former handlers back when it is done."""
@@ -38,11 +39,16 @@ class Preemption(Callback):
             signal.signal(number, self._note)
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """Save and stop between two steps."""
+        """Save between two steps."""
         between = not trainer.fit_loop.epoch_loop._should_accumulate() and not trainer.is_last_batch
         asking = trainer.world_size == 1 or trainer.global_step % AGREE_EVERY == 0
         if between and asking and self._agreed(trainer):
             trainer.save_checkpoint(self._path)
+            self._saved = True
+
+    def on_train_batch_start(self, trainer: L.Trainer, *args: Any) -> None:
+        """Stop once the step that was saved is logged, too."""
+        if self._saved:
             self._stop(trainer)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
