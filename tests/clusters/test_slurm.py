@@ -1,13 +1,16 @@
 """Sweeps on a Slurm of this machine: arrays, two tasks a job, preemption, and jobs that vanish."""
 
 import csv
+import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.clusters.local_slurm import call, install, running_slurm, wait_until
+from tests.conftest import TINY_RUN
 from tests.sweeping.commands import ROOT, TWO_PROCESSES, run_sweep, status, sweep_command, sweep_environment
 
 pytestmark = pytest.mark.slow
@@ -102,6 +105,35 @@ def test_a_job_that_slurm_kills_without_a_word_is_told(
     said = (tmp_path / "said").read_text()
     assert "failed: jpu/seed0: Slurm job" in said
     assert "error: 1 job is not done" in said
+
+
+def test_the_batch_script_of_the_docs_is_preempted_and_resumes(slurm: dict[str, str], tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    script = (ROOT / "docs" / "distributed.md").read_text().partition("```bash\n")[2].partition("```")[0]
+    head, tiny = (
+        "--nodes=1 --ntasks-per-node=2 --cpus-per-task=1 --time=10",
+        " ".join((*TINY_RUN, *TWO_PROCESSES, LONG)),
+    )
+    for ours, here in {
+        "--nodes=2 --ntasks-per-node=4 --gpus-per-node=4 --cpus-per-task=8 --time=12:00:00": head,
+        "srun python": f"srun {sys.executable}",
+        "trainer=ddp devices=4 num_nodes=2": tiny,
+        "outputs/my_run": str(run_dir),
+    }.items():
+        assert ours in script
+        script = script.replace(ours, here)
+    (tmp_path / "batch.sh").write_text(script)
+    submitted = subprocess.run(
+        ["sbatch", "--parsable", f"--output={tmp_path}/said", str(tmp_path / "batch.sh")],
+        cwd=ROOT, env=slurm, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    wait_until(lambda: trained(run_dir), "a checkpoint", seconds=90)
+    call(["scancel", "--signal=USR1", submitted.stdout.strip()], slurm)
+    wait_until((run_dir / "result.json").exists, "the result", seconds=240)
+    said = (tmp_path / "said").read_text()
+    assert "SIGUSR1: stopped after step" in said
+    assert "effective batch 4 = 2 a process x 2 processes x 1 accumulated" in said
+    assert json.loads((run_dir / "result.json").read_text())["steps"] == 240
 
 
 def test_what_the_partition_cannot_give_is_refused(slurm: dict[str, str], tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every table composes, row by row and with every dataset; a row is one line, a table one folder."""
 
 import itertools
+import shlex
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,16 @@ def test_rows_are_what_they_are_called(composed) -> None:
         head, _, kind = row.rpartition("_")
         assert f".heads.{head}." in compose_row(composed, "heads", row, "shapes").model.head._target_
         assert parts("heads", row) == (("none", 8) if kind == "dilated" else ("jpu", 32))
+
+
+def test_a_small_network_on_camvid_is_asked_for_in_all_rows_at_once(composed) -> None:
+    text = (CONF.parent / "docs" / "sweeps.md").read_text()
+    command = shlex.split(text.partition("-m experiment=upsampling data=camvid data.root=PATH ")[2].partition("```")[0])
+    for row in read_experiment("upsampling").rows:
+        config = read_config(compose_row(composed, "upsampling", row, "camvid", *filter(str.strip, command)))
+        assert config.model["backbone"]["name"] == "tu-resnet18"
+        assert config.model["upsampling"].get("width", 128) == 128
+        assert config.augmentation["crop_size"] == 192
 
 
 def test_the_command_line_wins_over_a_row(composed) -> None:

@@ -7,7 +7,7 @@ def test_a_row_of_a_table_has_a_folder_for_each_seed() -> None:
     job = {"experiment": "upsampling", "row": "jpu", "seed": "1", "data": "camvid", "recipe.epochs": "3"}
     assert folder_name(job, ["row", "seed"]) == "jpu/seed1"
     assert folder_name({"row": "jpu"}, []) == "jpu/seed0"
-    assert folder_name(job, ["row", "seed", "recipe.epochs", "data"]) == "jpu/seed1,recipe.epochs=3"
+    assert folder_name(job, ["row", "seed", "recipe.epochs"]) == "jpu/seed1,recipe.epochs=3"
 
 
 def test_other_sweeps_are_named_by_what_varies() -> None:

@@ -204,3 +204,17 @@ def test_gpus_are_those_that_this_process_may_use(tmp_path: Path, monkeypatch: p
         assert visible_gpus() == expected
     program.write_text("#!/bin/sh\nexit 9\n")
     assert visible_gpus() == []
+
+
+def test_datasets_as_a_dimension_have_folders_of_their_own(
+    stub, script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sweep = ("experiment=upsampling", "row=jpu", "seed=0", "data=shapes,folder", "data.root=/data")
+    script("train", "-m", *sweep)
+    script("train", "-m", *sweep, "hydra.sweep.dir=mine")
+    found = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("result.json")}
+    assert found == {
+        "outputs/sweeps/upsampling/shapes/jpu/seed0", "outputs/sweeps/upsampling/folder/jpu/seed0",
+        "mine/jpu/seed0,data=shapes", "mine/jpu/seed0,data=folder",
+    }  # fmt: skip

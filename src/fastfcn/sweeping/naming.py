@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 LONGEST = 120  # file systems take 255 bytes
-ELSEWHERE = {"experiment", "row", "seed", "data", "data.root"}  # told by the sweep's folder or a name's first parts
+ELSEWHERE = {"experiment", "row", "seed", "data.root"}  # told by the sweep's folder or a name's first parts
 
 
 def split_override(override: str) -> tuple[str, str]:
@@ -22,7 +22,7 @@ def varied_keys(swept: Iterable[str], jobs: Sequence[Mapping[str, str]]) -> list
 
 
 def folder_name(job: Mapping[str, str], varied: Sequence[str]) -> str:
-    """Name a job's folder: ROW/seedN for a row of a table, then what else varies."""
+    """Name a job's folder: ROW/seedN for a row of a table, then what else of `varied` it has."""
     row = job.get("row")
     if row is None:
         return _short([f"{key}={job[key]}" for key in varied if key in job]) or "run"

@@ -21,7 +21,10 @@ class Needs:
 
 
 def needs_of(config: DictConfig) -> Needs:
-    """Read a job's needs off its composed configuration."""
+    """Read a job's needs off its composed configuration. Raises ValueError for counts that no machine has."""
+    for name in ("devices", "num_nodes"):
+        if int(config.get(name, 1)) < 1:
+            raise ValueError(f"{name} must be 1 or more, got {config[name]}")
     accelerator = config.trainer.accelerator
     gpus = True if accelerator in ON_GPU else None if accelerator == "auto" else False
     return Needs(int(config.devices), int(config.get("num_nodes", 1)), gpus)

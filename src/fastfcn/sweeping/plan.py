@@ -44,13 +44,17 @@ def plan_jobs(
     pairs = [dict(map(split_override, overrides)) for overrides in job_overrides]
     varied = varied_keys(swept, pairs)
     launch = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    configs = [loader.load_sweep_config(master, list(overrides)) for overrides in job_overrides]
+    folders = [Path(str(config.hydra.sweep.dir)).absolute() for config in configs]
+    if len(set(folders)) > 1:  # a table's folder has the name of the data
+        varied = [key for key in varied if key != "data"]
+    common = Path(os.path.commonpath(folders))
     planned = []
-    for overrides, pair in zip(job_overrides, pairs, strict=True):
-        config = loader.load_sweep_config(master, list(overrides))
-        name = folder_name(pair, varied)
+    for overrides, pair, config, folder in zip(job_overrides, pairs, configs, folders, strict=True):
+        own = folder / folder_name(pair, varied)
         job = Job(
-            name=name,
-            folder=Path(str(config.hydra.sweep.dir)).absolute() / name,
+            name=str(own.relative_to(common)),
+            folder=own,
             script=Path(sys.argv[0]).absolute(),
             directory=Path.cwd(),
             overrides=tuple(overrides),

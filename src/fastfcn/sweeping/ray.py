@@ -1,6 +1,5 @@
 """Jobs on Ray, each a task that reserves the CPUs and GPUs of its training."""
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -89,7 +88,6 @@ class RayBackend(Backend):
     def _connect(self, ray: Any) -> None:
         if ray.is_initialized():
             return
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # CUDA_VISIBLE_DEVICES as it is without GPUs
         local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         try:
             ray.init(

@@ -10,6 +10,7 @@ from typing import Literal
 
 from fastfcn.files import write_atomically
 
+TAIL = 100_000
 State = Literal["queued", "running", "done", "failed", "preempted"]
 
 
@@ -60,11 +61,20 @@ class Progress:
 def read_progress(folder: Path) -> Progress | None:
     """Read how far a training is from its metrics.csv; None before its first validation."""
     try:
-        with (folder / "metrics.csv").open(newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row.get("val/miou")]
+        rows = [row for row in csv.DictReader(_head_and_tail(folder / "metrics.csv")) if row.get("val/miou")]
         return Progress(int(rows[-1]["epoch"]) + 1, float(rows[-1]["val/miou"])) if rows else None
     except (OSError, ValueError, KeyError):  # not there, or being written
         return None
+
+
+def _head_and_tail(path: Path) -> list[str]:
+    """Return the first line of a file and the whole lines within its last TAIL bytes: it is read every second."""
+    with path.open("rb") as file:
+        head = file.readline()
+        begin = max(len(head), path.stat().st_size - TAIL)
+        file.seek(begin)
+        lines = file.read().decode(errors="replace").splitlines()
+    return [head.decode(), *(lines if begin == len(head) else lines[1:])]
 
 
 def read_score(folder: Path) -> float | None:
