@@ -7,6 +7,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from fastfcn.sweeping.job import Job
@@ -46,21 +47,10 @@ class SweepTable:
         """Read and show the state of all jobs."""
         rows = [(job, self.status_of(job)) for job in self.jobs]
         if self._live is not None:
-            self._live.update(self._draw(rows))
+            self._live.update(draw_table(self.title, rows))
             return
         for job, status in rows:
             self._tell(job, status)
-
-    def _draw(self, rows: Sequence[tuple[Job, Status]]) -> Table:
-        counts = Counter(status.state for _, status in rows)
-        table = Table(title=f"{self.title}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
-        for column in ("job", "state", "epoch", "mIoU", "minutes", ""):
-            table.add_column(column, justify="left" if column in ("job", "state", "") else "right")
-        for job, status in rows:
-            minutes = "" if status.minutes is None else f"{status.minutes:.1f}"
-            state = f"[{COLOURS[status.state]}]{status.state}[/]"
-            table.add_row(job.name, state, *_progress(job, status), minutes, status.reason)
-        return table
 
     def _tell(self, job: Job, status: Status) -> None:
         epoch, miou = _progress(job, status)
@@ -73,6 +63,19 @@ class SweepTable:
             self._told[job.name] = (fact, now)
             words = [status.state, job.name, f"epoch {epoch}" if epoch else "", f"mIoU {miou}" if miou else ""]
             print(f"[{time.strftime('%H:%M:%S')}]", *filter(None, words), status.reason, flush=True)
+
+
+def draw_table(title: str, rows: Sequence[tuple[Job, Status]]) -> Table:
+    """Draw the state of every job."""
+    counts = Counter(status.state for _, status in rows)
+    table = Table(title=escape(f"{title}: " + ", ".join(f"{count} {state}" for state, count in counts.items())))
+    for column in ("job", "state", "epoch", "mIoU", "minutes", ""):
+        table.add_column(column, justify="left" if column in ("job", "state", "") else "right")
+    for job, status in rows:
+        minutes = "" if status.minutes is None else f"{status.minutes:.1f}"
+        state = f"[{COLOURS[status.state]}]{status.state}[/]"
+        table.add_row(escape(job.name), state, *_progress(job, status), minutes, escape(status.reason))
+    return table
 
 
 def _progress(job: Job, status: Status) -> tuple[str, str]:
