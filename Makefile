@@ -3,7 +3,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train evaluate test test-slow lint format lock clean
+.PHONY: help setup train evaluate test test-slow test-slurm test-ray lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -13,7 +13,7 @@ setup: $(BIN)/.installed ## create .venv and install everything at the pinned ve
 $(BIN)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version); set PYTHON="; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,sweeps]'
 	@touch $@
 
 train: setup ## the main job: EncNet + JPU on the generated set (more options by ARGS="key=value ...")
@@ -27,6 +27,13 @@ test: setup ## the tests, in under five minutes on two cores
 
 test-slow: setup ## every test
 	$(BIN)/pytest $(ARGS)
+
+test-slurm: setup ## sweeps on a Slurm of this machine alone, from Debian's packages (as root)
+	$(BIN)/pytest -m slow tests/clusters/test_slurm.py $(ARGS)
+
+test-ray: setup ## sweeps on Ray clusters of this machine alone
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[ray]'
+	$(BIN)/pytest -m slow tests/clusters/test_ray.py $(ARGS)
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

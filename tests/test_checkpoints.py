@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from fastfcn import load_network
-from fastfcn.checkpoints import AtomicCheckpointIO, build_network, read_checkpoint, write_atomically
+from fastfcn.checkpoints import AtomicCheckpointIO, build_network, read_checkpoint
 from fastfcn.data.shapes import CLASSES
+from fastfcn.files import write_atomically
 
 
 def test_load_network_needs_only_the_file(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,4 +110,4 @@ def test_an_unknown_key_at_the_root_is_refused(composed) -> None:
 def test_only_the_environment_and_suggestions_are_interpolated() -> None:
     for path in CONF.rglob("*.yaml"):
         for interpolation in re.findall(r"\$\{([^}]+)\}", path.read_text()):
-            assert interpolation.startswith(("oc.select:suggested.", "now:", "hydra.job.override_dirname")), path
+            assert interpolation.startswith(("oc.select:suggested.", "now:", "hydra.sweep.dir")), path

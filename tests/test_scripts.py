@@ -39,6 +39,30 @@ def test_a_run_leaves_what_was_promised(trained: Path) -> None:
     assert {path.name for path in (trained / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
 
 
+def test_a_row_of_a_table_ends_with_the_score_of_its_protocol(tmp_path: Path, script) -> None:
+    run_dir = tmp_path / "row"
+    script("train", "experiment=upsampling", "row=jpu", *TINY_RUN, "recipe.epochs=1", "pictures=2", "resume=auto",
+           f"hydra.run.dir={run_dir}")  # fmt: skip
+    result = json.loads((run_dir / "result.json").read_text())
+    assert {key: result[key] for key in ("experiment", "row", "seed", "steps", "protocol", "split")} == {
+        "experiment": "upsampling", "row": "jpu", "seed": 0, "steps": 4, "protocol": "ss", "split": "val",
+    }  # fmt: skip
+    assert list(result["metrics"]) == ["val/miou", "val/pixacc", "val/miou_ss", "val/pixacc_ss"]
+    for name in ("val_00000", "val_00004"):  # the first and the last of five
+        truth = Shapes(size=64, val_images=5).split("val")[int(name[-1])].mask
+        np.testing.assert_array_equal(np.array(Image.open(run_dir / "truth" / f"{name}.png")), truth)
+        prediction = Image.open(run_dir / "predictions" / f"{name}.png")
+        assert (prediction.mode, prediction.size) == ("P", (64, 64))
+        assert Image.open(run_dir / "images" / f"{name}.jpg").size == (64, 64)
+    assert len(list((run_dir / "predictions").iterdir())) == 2
+    evaluation = tmp_path / "evaluation"
+    checkpoint = f"checkpoint={run_dir}/checkpoints/best.ckpt"
+    script("evaluate", checkpoint, "protocol=single_scale", "workers=0", "pictures=0", f"hydra.run.dir={evaluation}")
+    again = json.loads((evaluation / "result.json").read_text())
+    assert again["metrics"]["val/miou_ss"] == pytest.approx(result["metrics"]["val/miou_ss"], abs=1e-6)
+    assert again["iou"] == pytest.approx(result["iou"], abs=1e-6)
+
+
 def test_evaluate_from_the_checkpoint_alone(trained: Path, tmp_path: Path, script, capsys) -> None:
     run_dir = tmp_path / "evaluation"
     checkpoint = trained / "checkpoints" / "best.ckpt"

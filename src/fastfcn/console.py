@@ -14,5 +14,6 @@ def quieten_libraries() -> None:
     )  # Hydra's own files lie there; rows are kept on resume
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # as it must for a run to be resumed
     warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")  # the data module resumes
+    warnings.filterwarnings("ignore", "The `srun` command is available")  # a sweep's job is no task of Slurm's
     warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 on a newer torch
     warnings.filterwarnings("ignore", ".*does not have many workers")  # workers are the user's choice

@@ -1,11 +1,12 @@
 """How an entry script starts and how it fails: a user's mistake ends with one line, exit code 1, and no traceback."""
 
+import contextlib
 import difflib
 import functools
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hydra
@@ -24,8 +25,16 @@ MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
 Task = Callable[[DictConfig], None]
 
 
-def entry_point(config_name: str) -> Callable[[Task], Callable[[], None]]:
-    """Turn a task into a program that composes conf/`config_name`.yaml from the command line."""
+def entry_point(
+    config_name: str,
+    *,
+    before: Callable[[Sequence[str]], None] = lambda _arguments: None,
+    after: Callable[[], None] = lambda: None,
+) -> Callable[[Task], Callable[[], None]]:
+    """Turn a task into a program that composes conf/`config_name`.yaml from the command line.
+
+    `before` sees the command line first; `after` is called once all is done, and may end the program.
+    """
 
     def decorate(task: Task) -> Callable[[], None]:
         @functools.wraps(task)
@@ -40,15 +49,19 @@ def entry_point(config_name: str) -> Callable[[Task], Callable[[], None]]:
                     task(config)
                 except Exception as error:
                     if HydraConfig.get().mode == RunMode.MULTIRUN:
-                        raise  # the launcher goes on with the other jobs
+                        raise  # for Hydra's own launchers, which collect the failures of jobs
                     failures.append(error)  # raised from here, Hydra would add lines of its own
 
             os.environ[FULL_ERROR] = "1"  # have Hydra raise, so that its many lines can be made one
             try:
+                before(sys.argv[1:])
                 hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(contained)()
                 if failures:
                     raise failures[0]
+                after()
             except KeyboardInterrupt:
+                with contextlib.suppress(SystemExit):
+                    after()
                 sys.exit(130)
             except Exception as error:
                 if asked == "1" or not _is_mistake(error):

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from fastfcn.sweeping.process import PREEMPTED
+from fastfcn.training.callbacks import EpochLog
 from tests.conftest import TINY_RUN
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +119,32 @@ def test_killed_while_accumulating_and_resumed_equals_unbroken(tmp_path: Path, s
     kill(tmp_path / "killed", *options, hook="on_train_batch_end", at_step=4, saved_step=3)
     script("train", *RUN, *options, "resume=last", f"hydra.run.dir={tmp_path}/killed")
     assert_same_weights(tmp_path / "killed", tmp_path / "unbroken")
+
+
+@pytest.mark.parametrize(("hook", "step", "saved"), [("on_train_batch_end", 6, 7), ("on_validation_end", 8, 8)])
+def test_stopped_by_a_signal_and_resumed_equals_unbroken(
+    hook: str, step: int, saved: int, unbroken: Path, tmp_path: Path, script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of an epoch it stops at once, in validation after the checkpoint that follows."""
+
+    def signalled(self, trainer, *_) -> None:
+        if trainer.global_step == step:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.getsignal(signal.SIGUSR1)
+    former = getattr(EpochLog, hook)
+    monkeypatch.setattr(EpochLog, hook, signalled)
+    with pytest.raises(SystemExit) as exit_info:
+        script("train", *RUN, "checkpoint_every=100", f"hydra.run.dir={tmp_path}")
+    monkeypatch.setattr(EpochLog, hook, former)
+    assert exit_info.value.code == PREEMPTED
+    assert signal.getsignal(signal.SIGUSR1) == before
+    assert not (tmp_path / "result.json").exists()
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == saved
+    script("train", *RUN, "checkpoint_every=100", "resume=auto", f"hydra.run.dir={tmp_path}")
+    assert losses(tmp_path) == losses(unbroken)
+    assert column(tmp_path, "val/miou") == column(unbroken, "val/miou")
+    assert_same_weights(tmp_path, unbroken)
 
 
 def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from fastfcn.checkpoints import write_atomically
+from fastfcn.files import write_atomically
 from fastfcn.reporting.result import commit
 
 

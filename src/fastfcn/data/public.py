@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from fastfcn.checkpoints import write_atomically
 from fastfcn.data.dataset import Split
 from fastfcn.data.files import FileData
 from fastfcn.data.preparing.archive import Archive
+from fastfcn.files import write_atomically
 
 
 class PublicData(FileData):

@@ -42,7 +42,7 @@ def predict(config: DictConfig) -> None:
         raise ValueError(f"opacity must be between 0 and 1, got {settings.opacity}")
     paths = find_images(Path(settings.images))
     checkpoint = read_checkpoint(settings.checkpoint)
-    protocol = build_protocol(settings.protocol, checkpoint.description)
+    protocol = build_protocol(settings.protocol, checkpoint.description.augmentation)
     trained = network_of(checkpoint).to(_device(settings.device))
     network: Network = FastSegmenter(trained, compile_after=COMPILE_AFTER) if settings.optimize else trained
     output, palette = Path(settings.output), checkpoint.description.palette

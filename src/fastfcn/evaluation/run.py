@@ -11,12 +11,13 @@ from typing import Any, Literal
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
-from fastfcn.checkpoints import Checkpoint, Description, data_of, network_of, read_checkpoint, write_atomically
+from fastfcn.checkpoints import Checkpoint, data_of, network_of, read_checkpoint
 from fastfcn.composition import build, plain, typed
 from fastfcn.console import quieten_libraries
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.protocols import Protocol
+from fastfcn.files import write_atomically
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.reporting.pictures import legend, save_picture
 from fastfcn.reporting.result import write_result
@@ -58,7 +59,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     data = open_data(checkpoint, settings.data)
     split = settings.split or data.val_split
     loader = EvaluationLoader(data, split, workers=settings.workers)
-    protocol = build_protocol(settings.protocol, checkpoint.description)
+    protocol = build_protocol(settings.protocol, checkpoint.description.augmentation)
     module = EvaluationModule(
         FastSegmenter(copy.deepcopy(network), compile_after=COMPILE_AFTER) if settings.optimize else network,
         protocol,
@@ -102,9 +103,9 @@ def without_training(config: DictConfig) -> dict[str, Any]:
     return plain(OmegaConf.masked_copy(config, kept))
 
 
-def build_protocol(node: Mapping[str, Any], description: Description) -> Protocol:
+def build_protocol(node: Mapping[str, Any], augmentation: Mapping[str, Any]) -> Protocol:
     """Build a protocol; sizes that the configuration leaves open are those of training, or else the paper's."""
-    sizes = {**PAPER_SIZES, **description.augmentation}
+    sizes = {**PAPER_SIZES, **augmentation}
     filled = {key: sizes[key] if key in PAPER_SIZES and value is None else value for key, value in node.items()}
     protocol: Protocol = build(filled, "protocol")
     return protocol

@@ -11,11 +11,12 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from fastfcn.checkpoints import NETWORK, Description, build_network, load_weights, write_atomically
+from fastfcn.checkpoints import NETWORK, Description, build_network, load_weights
 from fastfcn.composition import build, typed
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.palette import voc_palette
 from fastfcn.evaluation.run import without_training
+from fastfcn.files import write_atomically
 from fastfcn.importing import authors, mmseg
 from fastfcn.importing.reading import read_weights
 from fastfcn.importing.source import Translation, resnet_depth

@@ -1,7 +1,8 @@
 """A trained network made fast for inference: no auxiliary head, BatchNorm folded, channels last, compiled."""
 
 import logging
-from collections import Counter
+import time
+from collections import defaultdict
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from fastfcn.models.segmenter import Segmenter
 
 log = logging.getLogger(__name__)
 
-COMPILE_AFTER = 50  # passes: by then the compiled network saves about what compiling costs
+COMPILE_AFTER = 60.0  # seconds of uncompiled passes: what compiling costs is then sure to be worth it, or nearly so
 COMPILED_SHAPES = 2  # each costs seconds to compile; images of further shapes take the uncompiled way
 WIDE_DILATION = 8  # from here on oneDNN has no fast depthwise kernel: 38 ms where dilation 4 takes 4
 
@@ -24,12 +25,13 @@ WIDE_DILATION = 8  # from here on oneDNN has no fast depthwise kernel: 38 ms whe
 class FastSegmenter(nn.Module):
     """A segmenter for inference only; returns what the segmenter given returns, without `aux`.
 
-    The segmenter is taken over and changed. An input shape that has been seen `compile_after` times is compiled (12
-    to 30 s on a CPU) with the weights frozen into the code, for at most COMPILED_SHAPES shapes; None never compiles.
+    The segmenter is taken over and changed. An input shape whose passes have taken more than `compile_after` seconds is
+    compiled (12 to 30 s on a CPU) with the weights frozen into the code, for at most COMPILED_SHAPES shapes; 0
+    compiles at once, None never.
     Where compilation fails, for instance without a C++ compiler, a warning says so and the network runs uncompiled.
     """
 
-    def __init__(self, network: Segmenter, *, compile_after: int | None = 0) -> None:
+    def __init__(self, network: Segmenter, *, compile_after: float | None = 0.0) -> None:
         super().__init__()
         network.auxiliary = None
         self.network = network.eval().requires_grad_(False)
@@ -38,15 +40,14 @@ class FastSegmenter(nn.Module):
         _replace_wide_depthwise(network)
         network.to(memory_format=torch.channels_last)
         self.compile_after = compile_after
-        self._seen: Counter[torch.Size] = Counter()
+        self._spent: defaultdict[torch.Size, float] = defaultdict(float)
         self._compiled: set[torch.Size] = set()
 
     def forward(self, images: Tensor) -> Prediction:
         """Segment normalised `images` (B, 3, H, W)."""
         with torch.no_grad():
             if images.shape in self._compiled:
-                prediction: Prediction = self.network(images)
-                return prediction
+                return self._call(images)
             if self._earned(images.shape):
                 try:
                     return self._compile(images)
@@ -54,14 +55,20 @@ class FastSegmenter(nn.Module):
                     reason = str(error).strip().splitlines()[0][:200]
                     log.warning("the network runs uncompiled, which is slower: compiling failed (%s)", reason)
                     self.compile_after = None
-            return self.network.forward(images)
+            started = time.perf_counter()
+            prediction = self.network.forward(images)
+            self._spent[images.shape] += time.perf_counter() - started
+            return prediction
+
+    def _call(self, images: Tensor) -> Prediction:
+        prediction: Prediction = self.network(images)
+        return prediction
 
     def _earned(self, shape: torch.Size) -> bool:
-        """Count an uncompiled pass, and tell whether `shape` is to be compiled now."""
+        """Tell whether `shape` is to be compiled now."""
         if self.compile_after is None or len(self._compiled) == COMPILED_SHAPES:
             return False
-        self._seen[shape] += 1
-        return self._seen[shape] > self.compile_after
+        return self.compile_after == 0 or self._spent[shape] > self.compile_after
 
     def _compile(self, images: Tensor) -> Prediction:
         """Compile for images of this shape, with CUDA graphs where there is a GPU, and segment them."""
@@ -70,7 +77,7 @@ class FastSegmenter(nn.Module):
         self.network.compile(dynamic=False)
         # as options of compile() the weights would not be packed: those passes read the global configuration
         with inductor.patch({"freezing": True, "triton.cudagraphs": images.is_cuda}):
-            prediction: Prediction = self.network(images)
+            prediction = self._call(images)
         self._compiled.add(images.shape)
         return prediction
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fastfcn.checkpoints import write_atomically
 from fastfcn.data.dataset import IGNORE, UInt8
 from fastfcn.data.palette import Colour, png_palette
+from fastfcn.files import write_atomically
 
 SWATCH = 20  # pixels
 GAP = 6

@@ -11,7 +11,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from fastfcn.checkpoints import write_atomically
+from fastfcn.files import write_atomically
 from fastfcn.models.segmenter import Segmenter
 
 PACKAGES = (

@@ -11,6 +11,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from fastfcn.data.dataset import Sample
 from fastfcn.evaluation.metrics import BEST_METRIC
+from fastfcn.training.preemption import Preemption
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ def training_callbacks(run_dir: Path, *, checkpoint_every: int, progress_bar: bo
         BestCheckpoint(folder, "best", monitor=BEST_METRIC, mode="max", enable_version_counter=False),
         StepCheckpoint(folder, "last", every_n_train_steps=checkpoint_every, enable_version_counter=False),
         ModelCheckpoint(folder, "last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False),
+        Preemption(folder),
         Throughput(),
         EpochLog(),
         LearningRateMonitor("step"),

@@ -15,7 +15,7 @@ from fastfcn.evaluation.metrics import BEST_METRIC, Scores, SegmentationScores
 from fastfcn.models.features import Prediction
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.training.losses import SegmentationLoss
-from fastfcn.training.recipe import Recipe, build_optimiser, parameter_groups, poly_schedule
+from fastfcn.training.recipe import REFERENCE_BATCH, Recipe, build_optimiser, parameter_groups, poly_schedule
 
 log = logging.getLogger(__name__)
 
@@ -115,9 +115,15 @@ class SegmentationModule(L.LightningModule):
         lr = self.recipe.effective_lr(batch)
         steps = int(trainer.estimated_stepping_batches)
         log.info(
-            "effective batch %d, lr %g (backbone) and %g (rest), %d steps",
+            "effective batch %d = %d a process x %d processes x %d accumulated, lr %g = recipe.lr x %d/%d (backbone) "
+            "and %g (rest), %d steps",
             batch,
+            self.recipe.batch_size,
+            trainer.world_size,
+            trainer.accumulate_grad_batches,
             lr,
+            batch,
+            REFERENCE_BATCH,
             lr * self.recipe.head_lr_factor,
             steps,
         )

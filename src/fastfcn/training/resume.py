@@ -9,7 +9,8 @@ from typing import Any
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from fastfcn.checkpoints import Checkpoint, Description, read_checkpoint, write_atomically
+from fastfcn.checkpoints import Checkpoint, Description, read_checkpoint
+from fastfcn.files import write_atomically
 
 RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "run")
 MAY_CHANGE = {
@@ -24,9 +25,10 @@ MAY_CHANGE = {
 
 def find_resume(resume: str | None, run_dir: Path) -> Checkpoint | None:
     """Read the checkpoint to go on from. Raises FileNotFoundError or ValueError if there is none."""
-    if resume is None:
+    last = run_dir / "checkpoints" / "last.ckpt"
+    if resume is None or (resume == "auto" and not last.exists()):
         return None
-    path = run_dir / "checkpoints" / "last.ckpt" if resume == "last" else Path(resume)
+    path = last if resume in ("last", "auto") else Path(resume)
     if not path.is_file():
         raise FileNotFoundError(
             f"resume={resume}: no checkpoint at {path}; give the hydra.run.dir= of the run, or a path"

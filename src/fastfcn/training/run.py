@@ -27,7 +27,10 @@ from fastfcn.console import quieten_libraries
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.loading import SegmentationLoaders
+from fastfcn.evaluation.final import score_whole_images, whole_image_metrics
 from fastfcn.evaluation.metrics import BEST_METRIC
+from fastfcn.evaluation.protocols import Protocol
+from fastfcn.evaluation.run import build_protocol
 from fastfcn.models.pretrained import load_pretrained
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.reporting.result import describe, write_result
@@ -35,6 +38,7 @@ from fastfcn.reporting.tables import print_scores
 from fastfcn.tracking import Logging, close_loggers
 from fastfcn.training.callbacks import BestCheckpoint, training_callbacks
 from fastfcn.training.module import SegmentationModule
+from fastfcn.training.preemption import Preempted
 from fastfcn.training.recipe import Recipe
 from fastfcn.training.resume import find_resume, prepare_folder, require_free_folder, require_same_run
 
@@ -58,7 +62,11 @@ class RunConfig:
     devices: int
     num_nodes: int
     checkpoint_every: int
+    pictures: int
     suggested: dict[str, Any] | None = None
+    protocol: dict[str, Any] | None = None
+    experiment: str | None = None
+    row: str | None = None
 
 
 def read_config(config: DictConfig) -> RunConfig:
@@ -75,32 +83,61 @@ def train(config: DictConfig, run_dir: Path) -> None:
     if resumed is None:
         require_free_folder(run_dir)
     parts = build_parts(settings, run_dir, resumed)
+    protocol = None if settings.protocol is None else build_protocol(settings.protocol, settings.augmentation)
     prepare_folder(config, run_dir, resumed)
     try:
         path = None if resumed is None else resumed.path
         parts.trainer.fit(parts.module, datamodule=parts.loaders, ckpt_path=path, weights_only=True)
+    except Preempted:
+        raise  # of which the other processes know
     except BaseException:
         stop_other_processes(parts.trainer)
         raise
     finally:
         close_loggers(parts.trainer.loggers)
-    best = best_checkpoint(parts.trainer)
-    parts.trainer.validate(parts.module, datamodule=parts.loaders, ckpt_path=best, weights_only=True, verbose=False)
+    score_and_write(parts, protocol, settings, run_dir, started)
+
+
+def score_and_write(
+    parts: "Parts", protocol: Protocol | None, settings: RunConfig, run_dir: Path, started: float
+) -> None:
+    """Score best.ckpt and write result.json, whose IoU of every class is by `protocol` where there is one."""
+    trainer, data = parts.trainer, parts.data
+    best = best_checkpoint(trainer)
+    trainer.validate(parts.module, datamodule=parts.loaders, ckpt_path=best, weights_only=True, verbose=False)
     scores = parts.module.last_scores
-    if parts.trainer.is_global_zero and scores is not None:
-        name = "best.ckpt" if best else "last weights"
-        title = f"{name} on {parts.data.name} {parts.data.val_split}, centre crops"
-        print_scores(scores, parts.data.classes, title=title)
-        write_result(
-            run_dir / "result.json",
-            metrics={BEST_METRIC: scores.miou, "val/pixacc": scores.pixacc},
-            iou=dict(zip(parts.data.classes, scores.iou.tolist(), strict=True)),
-            network=parts.module.network,
-            device=parts.trainer.strategy.root_device,
-            data=parts.data.name,
-            seed=settings.seed,
-            seconds=time.perf_counter() - started,
+    assert scores is not None
+    title = f"{'best.ckpt' if best else 'last weights'} on {data.name} {data.val_split}"
+    metrics = {BEST_METRIC: scores.miou, "val/pixacc": scores.pixacc}
+    if protocol is not None:
+        scores = score_whole_images(
+            trainer,
+            parts.module.network,
+            data,
+            protocol,
+            run_dir=run_dir,
+            pictures=settings.pictures,
+            workers=parts.loaders.workers,
         )
+        metrics |= whole_image_metrics(scores, data.val_split, protocol)
+    if not trainer.is_global_zero:
+        return
+    print_scores(scores, data.classes, title=f"{title}, {f'protocol {protocol.name}' if protocol else 'centre crops'}")
+    write_result(
+        run_dir / "result.json",
+        metrics=metrics,
+        iou=dict(zip(data.classes, scores.iou.tolist(), strict=True)),
+        network=parts.module.network,
+        device=trainer.strategy.root_device,
+        data=data.name,
+        seed=settings.seed,
+        seconds=time.perf_counter() - started,
+        experiment=settings.experiment,
+        row=settings.row,
+        steps=trainer.global_step,
+        protocol=None if protocol is None else protocol.name,
+        split=data.val_split,
+    )
 
 
 def stop_other_processes(trainer: L.Trainer) -> None:

@@ -16,9 +16,9 @@ from PIL import Image
 from pycocotools import mask as coco
 from rich.progress import track
 
-from fastfcn.checkpoints import write_atomically
 from fastfcn.data.dataset import IGNORE, UInt8
 from fastfcn.data.images import read_indices
+from fastfcn.files import write_atomically
 
 MIN_COORDINATES = 6  # of a polygon: x and y of three corners
 CHUNK = 16  # conversions handed to a process at a time

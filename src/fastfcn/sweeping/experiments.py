@@ -1,0 +1,154 @@
+"""experiments/NAME/sweep.yaml as Hydra's `experiment=NAME row=ROW`: a table is one folder, a row of it one line."""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.config_store import ConfigStore
+
+from fastfcn.sweeping.optional import require
+
+ROOT = Path(__file__).resolve().parents[3]
+FOLDER = ROOT / "experiments"
+GROUPS = ROOT / "conf"
+LAUNCHERS = GROUPS / "hydra" / "launcher"
+CHOICE = re.compile(r"(\+?)(experiment|row|hydra/launcher|hydra/sweeper)=(.*)")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+OVERRIDE = re.compile(r"([\w./]+)=(.+)")
+KEYS = {"protocol", "seeds", "options", "rows"}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One table. `rows` and `options` (of all its rows) are overrides as on the command line; `protocol` scores it."""
+
+    name: str
+    protocol: str
+    seeds: tuple[int, ...]
+    options: tuple[str, ...]
+    rows: dict[str, tuple[str, ...]]
+
+
+def known_experiments() -> list[str]:
+    """Name the tables under experiments/ that have a sweep.yaml."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/sweep.yaml"))
+
+
+def read_experiment(name: str) -> Experiment:
+    """Read a table. Raises ValueError if there is none of that name, or its sweep.yaml says what it cannot mean."""
+    if name not in known_experiments():
+        raise ValueError(f"experiment={name} is no table under experiments/; choose one of {_listed()}")
+    path = FOLDER / name / "sweep.yaml"
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is no YAML: {error}") from error
+    if not isinstance(content, dict) or not {"protocol", "rows"} <= set(content) <= KEYS:
+        raise ValueError(f"{path} must hold protocol and rows, and may hold seeds and options, nothing else")
+    rows = content["rows"]
+    if not isinstance(rows, dict) or not rows or not all(NAME.fullmatch(str(row)) for row in rows):
+        raise ValueError(f"{path}: rows must be lines of NAME: OVERRIDES, with names of small letters, digits and _")
+    return Experiment(
+        name=name,
+        protocol=str(content["protocol"]),
+        seeds=tuple(int(seed) for seed in content.get("seeds", [0])),
+        options=_overrides(content.get("options") or "", path),
+        rows={str(row): _overrides(text, path) for row, text in rows.items()},
+    )
+
+
+def register_experiments(arguments: Sequence[str]) -> None:
+    """Make the tables choices of the group `experiment`, and the rows of the one chosen choices of the group `row`.
+
+    `arguments` are the command line's. Raises ValueError for a choice that cannot be meant.
+    """
+    choices = _choices(arguments)
+    store = ConfigStore.instance()
+    for group in ("experiment", "row"):
+        store.repo.pop(group, None)  # of a call before this one
+    for name in known_experiments():
+        store.store(group="experiment", name=name, node={}, package="_global_")
+    chosen = choices.get("experiment", "null")
+    if chosen == "null":
+        return
+    experiment = read_experiment(chosen)
+    store.store(group="experiment", name=chosen, node=_table_node(experiment), package="_global_")
+    for row, overrides in experiment.rows.items():
+        store.store(group="row", name=row, node={**_node(overrides), "row": row}, package="_global_")
+
+
+def require_row(config: Mapping[str, Any]) -> None:
+    """Raise ValueError if a table was chosen where one of its rows must be."""
+    name = config.get("experiment")
+    if name is not None and config.get("row") is None:
+        rows = ", ".join(read_experiment(name).rows)
+        raise ValueError(f"experiment={name} is a table: add -m to train all its rows, or row= with one of {rows}")
+
+
+def _choices(arguments: Sequence[str]) -> dict[str, str]:
+    """Pick the choices of groups that have rules of their own. Raises ValueError for one that breaks them."""
+    choices: dict[str, str] = {}
+    for plus, group, value in (match.groups() for match in map(CHOICE.fullmatch, arguments) if match):
+        if plus:
+            raise ValueError(f"write {group}={value} without the +; experiments are {_listed()}")
+        choices[group] = value
+    if choices.get("hydra/sweeper") == "optuna":
+        raise ValueError(
+            "hydra/sweeper=optuna minimises and keeps no record; hydra/sweeper=search is Optuna set up here"
+        )
+    if choices.get("hydra/sweeper") == "search":
+        require("hydra_plugins.hydra_optuna_sweeper", extra="sweeps", what="hydra/sweeper=search")
+    launcher = choices.get("hydra/launcher", "local")
+    if not (LAUNCHERS / f"{launcher}.yaml").is_file():
+        known = ", ".join(sorted(path.stem for path in LAUNCHERS.glob("*.yaml")))
+        raise ValueError(f"hydra/launcher={launcher} is none of {known}, which give every job a process of its own")
+    experiment = choices.get("experiment", "null")
+    if "," in experiment:
+        raise ValueError(f"experiment={experiment}: one table a command")
+    if experiment == "null" and "row" in choices:
+        raise ValueError(f"row={choices['row']} is a row of a table; add experiment=NAME, one of {_listed()}")
+    return choices
+
+
+def _table_node(experiment: Experiment) -> dict[str, Any]:
+    """Compose-time content of a table: its options, and all its rows by all its seeds as the sweep."""
+    node = _node((f"protocol={experiment.protocol}", *experiment.options))
+    params = {"row": ",".join(experiment.rows), "seed": ",".join(map(str, experiment.seeds))}
+    folder = f"outputs/sweeps/{experiment.name}/${{hydra.runtime.choices.data}}"  # stable, so that a rerun resumes
+    return {
+        **node,
+        "experiment": experiment.name,
+        "hydra": {"sweeper": {"params": params}, "sweep": {"dir": folder}},
+    }
+
+
+def _node(overrides: Sequence[str]) -> dict[str, Any]:
+    """Turn overrides into a configuration: choices of a group into its defaults list, values into its tree."""
+    defaults: list[Any] = []
+    node: dict[str, Any] = {}
+    for key, _, text in (override.partition("=") for override in overrides):
+        if (GROUPS / key).is_dir():
+            defaults.append({f"override /{key}": text})
+            continue
+        *parents, leaf = key.split(".")
+        place = node
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[leaf] = yaml.safe_load(text)
+    return {"defaults": [*defaults, "_self_"], **node}
+
+
+def _overrides(text: Any, path: Path) -> tuple[str, ...]:
+    overrides = tuple(shlex.split(str(text)))
+    for override in overrides:
+        if not OVERRIDE.fullmatch(override):
+            raise ValueError(f"{path}: {override!r} is no override such as model=encnet_jpu or seed=0")
+    return overrides
+
+
+def _listed() -> str:
+    return ", ".join(known_experiments()) or "none"

@@ -1,0 +1,54 @@
+"""One job of a sweep: plain data that any machine with this project and the same file system can run."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastfcn.sweeping.needs import Needs
+
+FOREIGN = ("SLURM_", "SLURMD_", "SUBMITIT_", "PMI_", "PMIX_", "TORCHELASTIC_", "MASTER_")
+OURS = {"HYDRA_FULL_ERROR"}  # set for this process alone, see fastfcn.entry
+RANKS = {"RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job: `overrides` for `script`, called in `directory`, whose run's folder is `folder`.
+
+    `timeout` is in minutes, `launch` names the command that started it; `resumable` says that the script takes resume=.
+    """
+
+    name: str
+    folder: Path
+    script: Path
+    directory: Path
+    overrides: tuple[str, ...]
+    launch: str
+    timeout: float | None
+    resumable: bool
+    needs: Needs
+
+    @property
+    def result(self) -> Path:
+        """The file that is written last: a job that has it is done."""
+        return self.folder / "result.json"
+
+    @property
+    def log(self) -> Path:
+        """What the job printed, over all attempts."""
+        return self.folder / "job.log"
+
+    def command(self) -> list[str]:
+        """Return the command of an ordinary run that goes on where an earlier attempt stopped."""
+        overrides = [override for override in self.overrides if not override.startswith("hydra.run.dir=")]
+        resume = ["resume=auto"] if self.resumable and not any(o.startswith("resume=") for o in overrides) else []
+        folder = str(self.folder).replace("\\", "\\\\").replace("'", "\\'")
+        return [sys.executable, str(self.script), *overrides, *resume, f"hydra.run.dir='{folder}'", "hydra.mode=RUN"]
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without ranks and schedulers, which would make a job part of another one."""
+    return {
+        name: value for name, value in os.environ.items() if name not in RANKS | OURS and not name.startswith(FOREIGN)
+    }

@@ -1,0 +1,14 @@
+"""Packages that only some launchers need."""
+
+import importlib
+from types import ModuleType
+
+
+def require(package: str, *, extra: str, what: str) -> ModuleType:
+    """Import `package`. Raises ValueError saying what to install where it is missing."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ValueError(
+            f"{what} needs the package {package}: pip install -c constraints.txt -e '.[{extra}]'"
+        ) from error

@@ -1,0 +1,118 @@
+"""From a sweep's overrides to its jobs: each composed, given a folder, and held against what that folder has."""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from fastfcn.composition import plain
+from fastfcn.sweeping.job import Job
+from fastfcn.sweeping.naming import folder_name, split_override, varied_keys
+from fastfcn.sweeping.needs import needs_of
+
+# what may differ between a job and the files that an earlier attempt left: where and how fast, not what is computed
+MAY_CHANGE = ("resume", "checkpoint_every", "pictures", "logger.", "data.root", "recipe.workers", "recipe.compile",
+              "recipe.channels_last", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
+              "trainer.default_root_dir")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job and its whole configuration."""
+
+    job: Job
+    config: Mapping[str, Any]
+
+
+def plan_jobs(
+    loader: ConfigLoader, master: DictConfig, job_overrides: Sequence[Sequence[str]], *, timeout: float | None
+) -> list[Job]:
+    """Compose every job of a sweep and find its folder.
+
+    Raises ValueError if a job's configuration does not fit, two would share a folder, or a folder holds the files of
+    another configuration.
+    """
+    swept = _swept_keys(loader, master)
+    pairs = [dict(map(split_override, overrides)) for overrides in job_overrides]
+    varied = varied_keys(swept, pairs)
+    launch = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    configs = [loader.load_sweep_config(master, list(overrides)) for overrides in job_overrides]
+    folders = [Path(str(config.hydra.sweep.dir)).absolute() for config in configs]
+    if len(set(folders)) > 1:  # a table's folder has the name of the data
+        varied = [key for key in varied if key != "data"]
+    common = Path(os.path.commonpath(folders))
+    planned = []
+    for overrides, pair, config, folder in zip(job_overrides, pairs, configs, folders, strict=True):
+        own = folder / folder_name(pair, varied)
+        job = Job(
+            name=str(own.relative_to(common)),
+            folder=own,
+            script=Path(sys.argv[0]).absolute(),
+            directory=Path.cwd(),
+            overrides=tuple(overrides),
+            launch=launch,
+            timeout=timeout,
+            resumable="resume" in config,
+            needs=needs_of(config),
+        )
+        planned.append(Planned(job, _without_hydra(config)))
+    _require_own_folders([each.job for each in planned])
+    for each in planned:
+        require_same_configuration(each)
+    return [each.job for each in planned]
+
+
+def _swept_keys(loader: ConfigLoader, master: DictConfig) -> set[str]:
+    parser = OverridesParser.create(config_loader=loader)
+    given = parser.parse_overrides(list(master.hydra.overrides.task))
+    swept = {override.key_or_group for override in given if override.is_sweep_override()}
+    return swept | {str(key).lstrip("+") for key in master.hydra.sweeper.get("params") or ()}
+
+
+def _without_hydra(config: DictConfig) -> dict[str, Any]:
+    return plain(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+
+
+def _require_own_folders(jobs: Iterable[Job]) -> None:
+    owners: dict[Path, Job] = {}
+    for job in jobs:
+        other = owners.setdefault(job.folder, job)
+        if other is not job:
+            raise ValueError(
+                f"two jobs would share {job.folder}: {' '.join(other.overrides)} and {' '.join(job.overrides)}"
+            )
+
+
+def require_same_configuration(planned: Planned) -> None:
+    """Raise ValueError, naming an option, if the job's folder was begun with other options.
+
+    An option that either side does not know, because the code has gained or lost it since, is no difference.
+    """
+    file = planned.job.folder / "config.yaml"
+    if not file.exists():
+        return
+    before, now = _leaves(yaml.safe_load(file.read_text()) or {}), _leaves(planned.config)
+    for key in sorted(before.keys() & now.keys()):
+        if before[key] != now[key] and not key.startswith(MAY_CHANGE):
+            raise ValueError(
+                f"{planned.job.folder} was made with {key}={before[key]}, now it is {now[key]}; repeat the options of "
+                "its sweep, give another hydra.sweep.dir=, or remove that folder"
+            )
+
+
+def _leaves(node: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(node, Mapping):
+        return {prefix: node}
+    return {
+        name: value
+        for key, child in node.items()
+        for name, value in _leaves(child, f"{prefix}.{key}" if prefix else str(key)).items()
+    }

@@ -1,0 +1,109 @@
+"""Jobs on Ray, each a task that reserves the CPUs and GPUs of its training."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastfcn.sweeping.backend import Backend
+from fastfcn.sweeping.execution import run_job
+from fastfcn.sweeping.job import Job
+from fastfcn.sweeping.optional import require
+from fastfcn.sweeping.process import GRACE_SECONDS
+
+
+class RayBackend(Backend):
+    """Runs on the cluster at `address`, or on one of this machine; `cpus` and `gpus` are for each process of a job."""
+
+    def __init__(self, *, address: str | None, cpus: float, gpus: float | None, retries: int) -> None:
+        self.address = address
+        self.cpus = cpus
+        self.gpus = gpus
+        self.retries = retries
+        self._resources: dict[str, dict[str, float]] = {}
+        self._tasks: dict[str, Any] = {}
+        self._running: list[Any] = []
+
+    def check(self, jobs: Sequence[Job]) -> None:
+        """Connect, and refuse what no node has: Ray would wait for it forever."""
+        ray = require("ray", extra="ray", what="hydra/launcher=ray")
+        self._connect(ray)
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        for job in jobs:
+            if job.needs.nodes > 1:
+                raise ValueError(
+                    f"{job.name} needs num_nodes={job.needs.nodes}; with Ray a job trains on one node, take "
+                    "hydra/launcher=slurm"
+                )
+            wants = self._wants(job, nodes)
+            if not any(all(node.get(name, 0) >= amount for name, amount in wants.items()) for node in nodes):
+                most = {name: max(node.get(name, 0) for node in nodes) for name in wants}
+                raise ValueError(
+                    f"{job.name} needs {_say(wants)} on one node, the cluster's nodes have at most {_say(most)}; lower "
+                    "devices=, hydra.launcher.cpus= or hydra.launcher.gpus="
+                )
+            self._resources[job.name] = wants
+
+    def start(self, jobs: Sequence[Job]) -> None:
+        """Submit a task for each job."""
+        import ray
+
+        for job in jobs:
+            wants = self._resources[job.name]
+            task = ray.remote(run_job).options(
+                num_cpus=wants["CPU"], num_gpus=wants.get("GPU", 0), max_retries=self.retries, name=job.name
+            )
+            self._tasks[job.name] = task.remote(job)
+        self._running = list(self._tasks.values())
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the tasks."""
+        import ray
+
+        _, self._running = ray.wait(self._running, num_returns=len(self._running), timeout=seconds)
+        return bool(self._running)
+
+    def stop(self) -> None:
+        """Interrupt all tasks, as Ctrl-C would, and give them time to save."""
+        import ray
+
+        for task in self._running:
+            ray.cancel(task)
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self._running and self.wait(1.0) and time.monotonic() < deadline:
+            pass
+
+    def lost(self, job: Job) -> str | None:
+        """Return why the task of a job ended without recording it."""
+        import ray
+
+        task = self._tasks.get(job.name)
+        if task is None or task in self._running:
+            return None
+        try:
+            ray.get(task)
+        except ray.exceptions.RayError as error:
+            return f"its Ray task ended: {str(error).strip().splitlines()[0]}"
+        return "its Ray task ended without a word"
+
+    def _connect(self, ray: Any) -> None:
+        if ray.is_initialized():
+            return
+        local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        try:
+            ray.init(
+                address=self.address or "local",
+                log_to_driver=False,
+                logging_level="warning",
+                **({} if self.address is not None else local),
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ValueError(f"no Ray cluster at hydra.launcher.address={self.address}: {error}") from error
+
+    def _wants(self, job: Job, nodes: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        gpus = job.needs.gpus_a_node(int(max(node.get("GPU", 0) for node in nodes)))
+        a_process = 1 if self.gpus is None else self.gpus
+        return {"CPU": self.cpus * job.needs.processes, **({"GPU": a_process * gpus} if gpus else {})}
+
+
+def _say(resources: Mapping[str, float]) -> str:
+    return ", ".join(f"{amount:g} {name}s" for name, amount in resources.items())

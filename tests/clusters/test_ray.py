@@ -1,0 +1,94 @@
+"""Sweeps on Ray: a cluster of the sweep's own, one that runs already, and what neither can serve."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sweeping.commands import TWO_PROCESSES, run_sweep, status, sweep_environment
+
+pytestmark = pytest.mark.slow
+
+pytest.importorskip("ray", reason="ray is not installed: pip install -c constraints.txt -e '.[ray]'")
+RAY = ("hydra/launcher=ray", "experiment=upsampling")
+LONG = "recipe.epochs=30"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running cluster of two CPUs, which listens on the loopback interface alone."""
+    port, folder = free_port(), tmp_path_factory.mktemp("ray")
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--node-ip-address=127.0.0.1",
+               f"--port={port}", "--num-cpus=2", "--num-gpus=0", "--include-dashboard=false",
+               f"--temp-dir=/tmp/ray-{os.getpid()}", "--disable-usage-stats"]  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=sweep_environment(), stdout=log, stderr=subprocess.STDOUT)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_a_cluster_of_its_own(tmp_path: Path) -> None:
+    ended = run_sweep(tmp_path / "s", *RAY, "row=jpu,none", "seed=0", environment=sweep_environment())
+    assert ended.code == 0, ended.said
+    assert [status(tmp_path / "s" / row / "seed0")["state"] for row in ("jpu", "none")] == ["done", "done"]
+
+
+def test_failures_cost_only_themselves_and_a_rerun_completes_them(cluster: str, tmp_path: Path) -> None:
+    sweep = (*RAY, f"hydra.launcher.address={cluster}", "row=jpu", "recipe.lr=-1,0.01,0.011,0.012", "seed=0", LONG)
+    faults = sweep_environment({"recipe.lr=0.01": "SIGKILL", "recipe.lr=0.011": "SIGSTOP"})
+    ended = run_sweep(tmp_path / "s", *sweep, "hydra.launcher.timeout=0.7", environment=faults)
+    jobs = {lr: tmp_path / "s" / "jpu" / f"seed0,recipe.lr={lr}" for lr in ("-1", "0.01", "0.011", "0.012")}
+    assert ended.code == 1
+    assert "error: 3 jobs are not done" in ended.said
+    assert [status(job)["state"] for job in jobs.values()] == ["failed", "failed", "failed", "done"]
+    again = run_sweep(tmp_path / "s", *sweep, environment=sweep_environment())
+    assert "error: 1 job is not done" in again.said
+    assert [status(job)["attempt"] for job in jobs.values()] == [2, 2, 2, 1]
+    assert [status(job)["state"] for job in jobs.values()] == ["failed", "done", "done", "done"]
+
+
+def test_two_processes_and_the_loss_of_one(cluster: str, tmp_path: Path) -> None:
+    address = f"hydra.launcher.address={cluster}"
+    sweep = (*RAY, address, "row=jpu,none", "seed=0", LONG, *TWO_PROCESSES)
+    ended = run_sweep(tmp_path / "s", *sweep, environment=sweep_environment({"rank1": "SIGKILL"}))
+    assert ended.code == 1
+    assert "error: 2 jobs are not done" in ended.said
+    ended = run_sweep(tmp_path / "s", *sweep, environment=sweep_environment())
+    assert ended.code == 0, ended.said
+    for row in ("jpu", "none"):
+        log = (tmp_path / "s" / row / "seed0" / "job.log").read_text()
+        assert "= 2 a process x 2 processes x 1 accumulated" in log
+
+
+def test_what_no_node_has_is_refused(cluster: str, tmp_path: Path) -> None:
+    address = f"hydra.launcher.address={cluster}"
+    for options, message in {
+        ("devices=3",): "needs 3 CPUs on one node, the cluster's nodes have at most 2 CPUs; lower devices=",
+        (
+            "trainer.accelerator=gpu",
+        ): "needs 1 CPUs, 1 GPUs on one node, the cluster's nodes have at most 2 CPUs, 0 GPUs",
+        ("num_nodes=2",): "with Ray a job trains on one node",
+    }.items():
+        ended = run_sweep(tmp_path / "s", *RAY, address, "row=jpu", "seed=0", *options, environment=sweep_environment())
+        assert ended.code == 1
+        assert message in ended.said
+    ended = run_sweep(
+        tmp_path / "s", *RAY, f"hydra.launcher.address=127.0.0.1:{free_port()}", "row=jpu", "seed=0",
+        environment=sweep_environment(RAY_gcs_rpc_server_reconnect_timeout_s="2"),
+    )  # fmt: skip
+    assert ended.code == 1
+    assert "no Ray cluster at hydra.launcher.address=127.0.0.1" in ended.said
+    assert not list(tmp_path.rglob("job.log"))

@@ -1,0 +1,114 @@
+"""A job's record: how it ended and why, in words."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from fastfcn.sweeping.execution import judge, last_words, run_job
+from fastfcn.sweeping.job import Job, clean_environment
+from fastfcn.sweeping.needs import Needs
+from fastfcn.sweeping.process import PREEMPTED, Ending
+from fastfcn.sweeping.status import Status, read_progress, read_score, read_status, write_status
+
+
+def job_in(folder: Path, program: str = "", **options) -> Job:
+    script = folder.parent / f"{folder.name}.py"
+    script.write_text(program)
+    fields = {"name": folder.name, "folder": folder, "script": script, "directory": folder.parent, "overrides": (),
+              "launch": "now", "timeout": None, "resumable": False, "needs": Needs(1, 1, gpus=False)}  # fmt: skip
+    return Job(**{**fields, **options})
+
+
+@pytest.mark.parametrize(
+    ("ending", "said", "state", "reason"),
+    [
+        (Ending(0), "", "failed", "exit code 0 but no result.json"),
+        (Ending(1), "warning\nerror: recipe.lr must be positive\nbye", "failed", "error: recipe.lr must be positive"),
+        (Ending(1), "Traceback\n  File x\nRuntimeError: no\n\n", "failed", "RuntimeError: no"),
+        (Ending(1), "", "failed", "exit code 1"),
+        (Ending(-signal.SIGKILL), "", "failed", "killed by SIGKILL, as the kernel does when memory runs out"),
+        (
+            Ending(-signal.SIGKILL), "Child process with PID 7 terminated with code -11. Forcefully", "failed",
+            "killed by SIGKILL: its process 7 had ended with code -11",
+        ),
+        (Ending(-signal.SIGSEGV), "", "failed", "killed by SIGSEGV"),
+        (Ending(-signal.SIGKILL, timed_out=True), "", "failed", "killed at its timeout of 2 minutes"),
+        (Ending(PREEMPTED), "", "preempted", "stopped after saving a checkpoint"),
+        (Ending(-signal.SIGUSR1), "", "preempted", "ended by SIGUSR1"),
+        (Ending(-signal.SIGKILL, stopped=True), "", "preempted", "ended by SIGKILL"),
+    ],
+)  # fmt: skip
+def test_an_ending_is_judged(ending: Ending, said: str, state: str, reason: str) -> None:
+    assert judge(ending, done=False, said=said, timeout=2) == (state, reason)
+    assert judge(ending, done=True, said=said, timeout=2) == ("done", "")
+
+
+def test_a_long_last_line_is_shortened() -> None:
+    assert len(last_words("word " * 1000)) <= 300
+
+
+def test_a_job_leaves_its_record_and_its_attempts_add_up(tmp_path: Path) -> None:
+    job = job_in(tmp_path / "a", "raise RuntimeError('once')")
+    assert run_job(job) == read_status(job.folder)
+    first = run_job(job)
+    assert (first.state, first.reason, first.attempt) == ("failed", "RuntimeError: once", 2)
+    assert first.ended is not None
+    assert first.minutes is not None
+    job.script.write_text("import pathlib, sys\nfolder = sys.argv[-2].partition('=')[2].strip(chr(39))\n"
+                          "pathlib.Path(folder, 'result.json').write_text('{}')")  # fmt: skip
+    assert run_job(job).state == "done"
+    assert job.log.read_text().count("RuntimeError: once") == 2
+    job.script.write_text("raise RuntimeError('never run again')")
+    assert run_job(job).state == "done"
+
+
+def test_a_job_is_not_run_twice_at_once(tmp_path: Path) -> None:
+    job = job_in(tmp_path / "a", f"open({str(tmp_path / 'up')!r}, 'w').close(); import time; time.sleep(60)")
+
+    def try_again() -> bool:
+        if not (tmp_path / "up").exists():
+            return False
+        assert run_job(job).reason == "another sweep is running it"
+        return True
+
+    assert run_job(job, should_stop=try_again).state == "preempted"
+
+
+def test_a_job_resumes_and_drops_a_best_that_nothing_can_resume(tmp_path: Path) -> None:
+    job = job_in(tmp_path / "a'b", "", resumable=True, overrides=("seed=1", "hydra.run.dir=elsewhere"))
+    assert job.command()[2:] == ["seed=1", "resume=auto", f"hydra.run.dir='{tmp_path}/a\\'b'", "hydra.mode=RUN"]
+    checkpoints = job.folder / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    for name in ("best", "last"):
+        (checkpoints / f"{name}.ckpt").touch()
+    run_job(job)
+    assert (checkpoints / "best.ckpt").exists()
+    (checkpoints / "last.ckpt").unlink()
+    run_job(job)
+    assert not (checkpoints / "best.ckpt").exists()
+
+
+def test_a_job_is_no_part_of_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "SLURM_PROCID", "SUBMITIT_EXECUTOR", "KEPT"):
+        monkeypatch.setenv(name, "1")
+    names = set(clean_environment())
+    assert "KEPT" in names
+    assert not names & {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "SLURM_PROCID", "SUBMITIT_EXECUTOR"}
+
+
+def test_progress_and_score_are_read_from_files(tmp_path: Path) -> None:
+    assert read_progress(tmp_path) is None
+    assert read_score(tmp_path) is None
+    assert read_status(tmp_path) is None
+    (tmp_path / "metrics.csv").write_text("epoch,step,train/loss,val/miou\n0,9,1.5,\n0,9,,0.25\n1,19,1.25,\n")
+    progress = read_progress(tmp_path)
+    assert progress is not None
+    assert (progress.epoch, progress.miou) == (1, 0.25)
+    (tmp_path / "result.json").write_text('{"metrics": {"val/miou": 0.5, "val/pixacc": 1, "val/miou_ss": 0.75}}')
+    assert read_score(tmp_path) == 0.75
+    write_status(tmp_path, Status("running", "now", started=time.time() - 60))
+    status = read_status(tmp_path)
+    assert status is not None
+    assert status.minutes == pytest.approx(1, abs=0.1)

@@ -1,0 +1,152 @@
+"""Every table composes, row by row and with every dataset; a row is one line, a table one folder."""
+
+import itertools
+import shlex
+from pathlib import Path
+
+import pytest
+
+from fastfcn.checkpoints import build_network
+from fastfcn.composition import plain
+from fastfcn.entry import CONF
+from fastfcn.sweeping import experiments
+from fastfcn.sweeping.experiments import known_experiments, read_experiment, register_experiments, require_row
+from fastfcn.training.run import read_config
+
+TABLES = {"upsampling": 6, "heads": 8, "dilation": 6, "pascal_context_sota": 2, "ade20k": 4, "speed": 8}
+DATASETS = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
+ROWS = [(table, row) for table in TABLES for row in read_experiment(table).rows]
+
+
+def compose_row(composed, table: str, row: str, data: str, *overrides: str):
+    register_experiments([f"experiment={table}"])
+    root = () if data == "shapes" else ("data.root=/data",)
+    return composed(f"experiment={table}", f"row={row}", f"data={data}", *root, *overrides)
+
+
+def test_every_table_is_known_with_its_rows() -> None:
+    assert set(TABLES) <= set(known_experiments())
+    assert {table: len(read_experiment(table).rows) for table in TABLES} == TABLES
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS)
+def test_every_row_composes_and_builds(table: str, row: str, composed) -> None:
+    config = compose_row(composed, table, row, "shapes", "model.backbone.name=tu-test_resnet")
+    settings = read_config(config)
+    assert (settings.experiment, settings.row) == (table, row)
+    assert settings.protocol is not None
+    assert settings.protocol["name"] == ("ms" if table in ("pascal_context_sota", "ade20k") else "ss")
+    build_network(plain(config.model), num_classes=3)
+
+
+@pytest.mark.parametrize("data", DATASETS)
+def test_a_table_composes_with_every_dataset(data: str, composed) -> None:
+    config = compose_row(composed, "upsampling", "fpn", data)
+    assert config.data == composed(f"data={data}", *(() if data == "shapes" else ("data.root=/data",))).data
+    read_config(config)
+
+
+@pytest.mark.slow
+def test_every_row_composes_with_every_dataset(composed) -> None:
+    for (table, row), data in itertools.product(ROWS, DATASETS):
+        read_config(compose_row(composed, table, row, data))
+
+
+def test_rows_are_what_they_are_called(composed) -> None:
+    def parts(table: str, row: str) -> tuple[str, int]:
+        model = plain(compose_row(composed, table, row, "shapes").model)
+        return model["upsampling"]["_target_"].rpartition(".")[0].rpartition(".")[2], model["backbone"]["output_stride"]
+
+    assert {row: parts("upsampling", row) for row in read_experiment("upsampling").rows} == {
+        "none": ("none", 32), "bilinear": ("bilinear", 32), "fpn": ("fpn", 32), "jpu": ("jpu", 32),
+        "jpu_x": ("jpu_x", 32), "dilated": ("none", 8),
+    }  # fmt: skip
+    for row in read_experiment("dilation").rows:
+        stride, _, jpu = row.partition("_")
+        assert parts("dilation", row) == ("jpu" if jpu else "none", int(stride.removeprefix("os")))
+    for row in read_experiment("heads").rows:
+        head, _, kind = row.rpartition("_")
+        assert f".heads.{head}." in compose_row(composed, "heads", row, "shapes").model.head._target_
+        assert parts("heads", row) == (("none", 8) if kind == "dilated" else ("jpu", 32))
+
+
+def test_a_small_network_on_camvid_is_asked_for_in_all_rows_at_once(composed) -> None:
+    text = (CONF.parent / "docs" / "sweeps.md").read_text()
+    command = shlex.split(text.partition("-m experiment=upsampling data=camvid data.root=PATH ")[2].partition("```")[0])
+    for row in read_experiment("upsampling").rows:
+        config = read_config(compose_row(composed, "upsampling", row, "camvid", *filter(str.strip, command)))
+        assert config.model["backbone"]["name"] == "tu-resnet18"
+        assert config.model["upsampling"].get("width", 128) == 128
+        assert config.augmentation["crop_size"] == 192
+
+
+def test_the_command_line_wins_over_a_row(composed) -> None:
+    config = compose_row(
+        composed, "upsampling", "jpu", "shapes", "model/upsampling=fpn", "protocol=full", "recipe.lr=1"
+    )
+    assert config.model.upsampling._target_.endswith("FPN")
+    assert config.protocol._target_.endswith("FullImage")
+    assert config.recipe.lr == 1
+
+
+def write_table(folder: Path, text: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / "sweep.yaml").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "encoder"),
+    [
+        ("convnext: model=encnet_jpu model.backbone.name=tu-convnext_tiny", "tu-convnext_tiny"),
+        ("segformer: model=encnet_jpu model.backbone.name=mit_b0", "mit_b0"),
+    ],
+)
+def test_a_table_is_a_folder_and_a_row_a_line(
+    line: str, encoder: str, composed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(tmp_path / "backbones", f"protocol: full\nrows:\n  resnet: model=encnet_jpu\n  {line}\n")
+    monkeypatch.setattr(experiments, "FOLDER", tmp_path)
+    config = compose_row(composed, "backbones", line.partition(":")[0], "shapes")
+    network = build_network(plain(config.model), num_classes=3)
+    assert network.backbone.name == encoder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["experiment=upsamplings"], "experiment=upsamplings is no table under experiments/; choose one of ade20k, "),
+        (["+experiment=upsampling"], r"write experiment=upsampling without the \+; experiments are ade20k, "),
+        (["row=jpu"], "row=jpu is a row of a table; add experiment=NAME, one of ade20k, "),
+        (["experiment=upsampling,heads"], "experiment=upsampling,heads: one table a command"),
+        (["hydra/launcher=basic"], "hydra/launcher=basic is none of local, ray, slurm, which give every job a process"),
+        (["hydra/sweeper=optuna"], "hydra/sweeper=search is Optuna set up here"),
+    ],
+)
+def test_a_choice_that_cannot_be_meant_is_refused(arguments: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        register_experiments(arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rows: [", "is no YAML"),
+        ("protocol: full", "must hold protocol and rows"),
+        ("protocol: full\nrows: {a: model=x}\nsedes: [0]", "nothing else"),
+        ("protocol: full\nrows: {}", "rows must be lines of NAME: OVERRIDES"),
+        ("protocol: full\nrows: {A b: model=x}", "with names of small letters"),
+        ("protocol: full\nrows: {a: model}", "'model' is no override such as model=encnet_jpu"),
+    ],
+)
+def test_a_broken_table_is_explained(text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_table(tmp_path / "mine", text)
+    monkeypatch.setattr(experiments, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match=message):
+        read_experiment("mine")
+
+
+def test_a_table_without_a_row_is_no_run() -> None:
+    with pytest.raises(ValueError, match=r"add -m to train all its rows, or row= with one of none, bilinear, fpn, jpu"):
+        require_row({"experiment": "upsampling"})
+    require_row({"experiment": "upsampling", "row": "jpu"})
+    require_row({})
