@@ -3,7 +3,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train evaluate test test-slow test-slurm test-ray lint format lock clean
+.PHONY: help setup train evaluate test test-slow test-slurm test-ray test-browser lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ test-slurm: setup ## sweeps on a Slurm of this machine alone, from Debian's pack
 test-ray: setup ## sweeps on Ray clusters of this machine alone
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[ray]'
 	$(BIN)/pytest -m slow tests/clusters/test_ray.py $(ARGS)
+
+test-browser: setup ## the results page in Chromium (needs Debian's: apt-get install chromium)
+	$(BIN)/pytest -m slow tests/reporting/comparison/test_browser.py $(ARGS)
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -1,0 +1,1 @@
+"""The results of an experiment beside the published ones: collected, compared and shown."""

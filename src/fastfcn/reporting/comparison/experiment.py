@@ -1,0 +1,45 @@
+"""An experiment's folder: what its table asks, the rows that it has, and how it is run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+README = "README.md"
+SWEEP = "sweep.yaml"
+FENCE = "```"
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """The head of README.md: its title, its first paragraph, and its first block of commands."""
+
+    title: str
+    question: str
+    commands: str
+
+
+def read_introduction(folder: Path) -> Introduction:
+    """Read the head of README.md; without one, the folder's name is the title."""
+    path = folder / README
+    lines = path.read_text().splitlines() if path.exists() else []
+    title = next((line.removeprefix("# ") for line in lines if line.startswith("# ")), folder.name)
+    text = "\n".join(line for line in lines if not line.startswith("# "))
+    before, _, after = text.partition(FENCE)
+    commands = after.partition(FENCE)[0].partition("\n")[2]
+    return Introduction(title, " ".join(before.strip().partition("\n\n")[0].split()), commands.strip())
+
+
+def read_rows(folder: Path) -> dict[str, str]:
+    """Read the rows, name to overrides, from sweep.yaml, if there is one. Raises ValueError if it holds none."""
+    path = folder / SWEEP
+    if not path.exists():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    rows = content.get("rows") if isinstance(content, dict) else None
+    if not isinstance(rows, dict):
+        raise ValueError(f"{path} holds no mapping of rows (rows: NAME: OPTIONS)")
+    return {str(row): str(text or "") for row, text in rows.items()}

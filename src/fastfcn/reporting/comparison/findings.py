@@ -1,0 +1,67 @@
+"""What a table shows, in sentences that are computed from it."""
+
+from itertools import pairwise
+
+from fastfcn.reporting.comparison.cells import incomparable, published_fps
+from fastfcn.reporting.comparison.order import agreements, measured_order, overlap, ranked
+from fastfcn.reporting.comparison.published import Published
+from fastfcn.reporting.comparison.speed import Speeds
+from fastfcn.reporting.comparison.table import Table
+
+
+def findings(table: Table, published: Published) -> list[str]:
+    """State the measured order and whether each published one is the same."""
+    sentences = []
+    if len(table.lines) > 1:
+        sentences.append(f"Measured order by mean mIoU, %: {measured_order(table.lines)}.{_caution(table)}")
+        compared = [str(agreement) for agreement in agreements(table.lines, published)]
+        none = "No published order: at most one of the measured rows has a published mIoU under any one protocol."
+        sentences += compared or [none]
+    if table.missing:
+        sentences.append(f"Without a result: {', '.join(missing.row for missing in table.missing)}.")
+    return sentences
+
+
+def _caution(table: Table) -> str:
+    order = ranked(table.lines)
+    single = [line.label for line in order if len(line.runs) == 1]
+    close = any(overlap(*pair) for pair in pairwise(order))
+    text = " ≈ stands where the ranges over seeds overlap." if close else ""
+    if len(single) == len(order):
+        text += " Every row has one seed, so how far another seed would move it is not known."
+    elif single:
+        text += f" One seed only: {', '.join(single)}."
+    return text
+
+
+def notes(table: Table) -> list[str]:
+    """Explain the columns of a table."""
+    lines = [f"Not comparable with the published number: {reason}." for reason in incomparable(table)]
+    if any(len(line.runs) > 1 for line in table.lines):
+        lines.append("mIoU and pixAcc are means over seeds, ± the sample standard deviation.")
+    lines.append(
+        "GFLOPs are those of one image of 512 x 512, a multiply-add counted as two. "
+        "An empty published cell: the number is not at hand."
+    )
+    return lines
+
+
+def speed_findings(speeds: Speeds, published: Published) -> list[str]:
+    """State the measured order of speed on each path and whether the published one is the same."""
+    sentences = [f"Measured on {speeds.conditions}."]
+    theirs = published_fps(published)
+    for path, entries in speeds.paths.items():
+        order = sorted(entries, key=lambda row: -entries[row].fps)
+        text = f"Measured order by FPS, {path}: {' > '.join(f'{row} {entries[row].fps:.2f}' for row in order)}"
+        ours = [row for row in order if row in theirs]
+        if len(ours) > 1:
+            same = ours == sorted(ours, key=lambda row: -theirs[row])
+            text += f"; the published rows are in {'the published' if same else 'another'} order"
+        sentences.append(f"{text}.")
+    if theirs:
+        numbers = " > ".join(f"{row} {theirs[row]:.2f}" for row in sorted(theirs, key=lambda row: -theirs[row]))
+        sentences.append(
+            f"Published: {numbers}. The devices differ, so only ratios compare: "
+            "times are multiples of the slowest published row."
+        )
+    return sentences

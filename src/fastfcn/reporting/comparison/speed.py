@@ -1,0 +1,78 @@
+"""The measured speed of an experiment's rows, where benchmark.py has told it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
+
+NAME = "benchmark.json"  # in the experiment's folder, as benchmark.py writes it
+PATHS = ("plain", "eager", "fast")  # the first is what the paper timed
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Latency(BaseModel):
+    """Milliseconds a batch."""
+
+    median: Positive
+
+
+class Entry(BaseModel):
+    """One network on one path; `model` is what benchmark.py's `models=` named."""
+
+    model: str
+    path: str
+    gflops: Positive
+    parameters: int
+    latency_ms: Latency
+    fps: Positive
+
+
+class Benchmark(BaseModel):
+    """The file benchmark.json."""
+
+    size: int
+    batch: int
+    threads: int
+    device: str
+    models: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Entries by path and row; `conditions` says how they were measured."""
+
+    paths: Mapping[str, Mapping[str, Entry]]
+    conditions: str
+
+    @property
+    def compared(self) -> Mapping[str, Entry]:
+        """The rows on the path that is nearest to what the paper timed; empty where nothing was."""
+        return next((self.paths[path] for path in PATHS if path in self.paths), {})
+
+
+NOTHING = Speeds({}, "")
+
+
+def read_speeds(folder: Path, rows: Mapping[str, str]) -> Speeds:
+    """Read the speeds of `rows`, name to overrides; an entry is a row's if it names the row or the same overrides.
+
+    Raises ValueError for a file that benchmark.py has not written.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return NOTHING
+    try:
+        found = Benchmark.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    names = {" ".join(text.split()).removeprefix("model="): row for row, text in rows.items()}
+    paths: dict[str, dict[str, Entry]] = {}
+    for entry in found.models:
+        row = entry.model if entry.model in rows else names.get(entry.model, entry.model)
+        paths.setdefault(entry.path, {})[row] = entry
+    size = f"{found.size} x {found.size}, batch {found.batch}"
+    return Speeds(paths, f"{found.device}, threads {found.threads}, {size}")

@@ -1,0 +1,133 @@
+"""An experiment's table: a line a row, averaged over seeds, beside the published numbers."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from fastfcn.reporting.comparison.published import Conditions, Published, Reference, nearest
+from fastfcn.reporting.comparison.runs import Run
+
+
+@dataclass(frozen=True)
+class Group:
+    """What the runs of one table have in common; only such runs are averaged and ranked."""
+
+    data: str
+    split: str
+    protocol: str
+    steps: int
+
+    @classmethod
+    def of(cls, run: Run) -> "Group":
+        """Return the group that a run belongs to."""
+        result = run.result
+        return cls(result.data, result.split, result.protocol, result.steps)
+
+    def __str__(self) -> str:
+        """Name the group."""
+        return f"{self.data} {self.split}, protocol {self.protocol}, {self.steps:,} steps"
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A number over seeds: `spread` is the sample standard deviation, None for a single seed."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds."""
+        return statistics.fmean(self.values)
+
+    @property
+    def spread(self) -> float | None:
+        """Sample standard deviation (n - 1)."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row with its runs, ordered by seed. `label` is the row's name, and the model where one row had several."""
+
+    row: str
+    label: str
+    runs: tuple[Run, ...]
+    reference: Reference | None
+
+    @cached_property
+    def miou(self) -> Statistic:
+        """Mean IoU, a fraction."""
+        return Statistic(tuple(run.result.miou for run in self.runs))
+
+    @cached_property
+    def pixacc(self) -> Statistic:
+        """Pixel accuracy, a fraction."""
+        return Statistic(tuple(run.result.pixacc for run in self.runs))
+
+    @property
+    def difference(self) -> float | None:
+        """Ours minus the published mIoU in points, None where they are not comparable."""
+        if self.reference is None or not self.reference.comparable or self.reference.scores.miou is None:
+            return None
+        return 100 * self.miou.mean - self.reference.scores.miou
+
+    @property
+    def iou(self) -> dict[str, float | None]:
+        """IoU a class, the mean over the seeds in which the class occurs."""
+        names = dict.fromkeys(name for run in self.runs for name in run.result.iou)
+        values = {name: [run.result.iou.get(name) for run in self.runs] for name in names}
+        known = {name: [value for value in each if value is not None] for name, each in values.items()}
+        return {name: statistics.fmean(each) if each else None for name, each in known.items()}
+
+    @property
+    def seconds(self) -> float:
+        """Mean duration of a run."""
+        return statistics.fmean(run.result.seconds for run in self.runs)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A row of the experiment without a result."""
+
+    row: str
+    reference: Reference | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The lines of one group in the experiment's order, and the rows that have no result in it."""
+
+    group: Group
+    lines: tuple[Line, ...]
+    missing: tuple[Missing, ...]
+
+
+def build_tables(runs: Sequence[Run], rows: Sequence[str], published: Published) -> list[Table]:
+    """Make a table of every group; `rows` are all that the experiment has, in its order."""
+    groups = sorted({Group.of(run) for run in runs}, key=lambda group: (group.data, -group.steps, str(group)))
+    return [_table(group, [run for run in runs if Group.of(run) == group], rows, published) for group in groups]
+
+
+def _table(group: Group, runs: Sequence[Run], rows: Sequence[str], published: Published) -> Table:
+    present = dict.fromkeys(run.result.row for run in runs)
+    order = [*(row for row in rows if row in present), *sorted(row for row in present if row not in rows)]
+    lines = [line for row in order for line in _lines(row, [run for run in runs if run.result.row == row], published)]
+    conditions = Conditions(group.data, group.split, group.protocol, lines[0].runs[0].result.model.backbone)
+    missing = [Missing(row, nearest(published, row, conditions)) for row in rows if row not in present]
+    return Table(group, tuple(lines), tuple(missing))
+
+
+def _lines(row: str, runs: Sequence[Run], published: Published) -> list[Line]:
+    """Split a row's runs by model: those of another backbone are no further seeds."""
+    models = sorted({run.result.model for run in runs}, key=str)
+    lines = []
+    for model in models:
+        own = sorted((run for run in runs if run.result.model == model), key=lambda run: run.result.seed)
+        parts = model.model_dump()
+        differing = [str(value) for name, value in parts.items() if len({getattr(each, name) for each in models}) > 1]
+        label = f"{row} ({', '.join(differing)})" if differing else row
+        result = own[0].result
+        conditions = Conditions(result.data, result.split, result.protocol, model.backbone)
+        lines.append(Line(row, label, tuple(own), nearest(published, row, conditions)))
+    return lines

@@ -1,0 +1,49 @@
+"""Make the results page of an experiment: python src/report.py experiments/upsampling."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Collect, compare and write, as the command line says."""
+    parser = argparse.ArgumentParser(
+        description="Collect the results of an experiment and write results.csv, results.md and index.html.",
+        epilog="Arguments are positional, not KEY=VALUE; only files named result.json are read.",
+    )
+    parser.add_argument("experiment", type=Path, help="the folder of the experiment, such as experiments/upsampling")
+    parser.add_argument(
+        "roots", type=Path, nargs="*", help="folders of results (default: EXPERIMENT/results, outputs/sweeps/NAME)"
+    )
+    parser.add_argument("--output", type=Path, help="the folder to write into (default: EXPERIMENT/report)")
+    parser.add_argument(
+        "--pictures",
+        action="append",
+        default=[],
+        metavar="DATA",
+        help="show images of this data too, not only of shapes",
+    )
+    options = parser.parse_args(arguments)
+    from fastfcn.reporting.comparison.report import build_report, write_report
+
+    folder: Path = options.experiment
+    default = (folder / "results", Path("outputs/sweeps") / folder.resolve().name)
+    try:
+        roots = options.roots or [root for root in default if root.is_dir()]
+        report = build_report(folder, roots, shown=options.pictures)
+        for line in report.left_out:
+            print(f"left out: {line}", file=sys.stderr)
+        written = write_report(report, options.output or folder / "report", made=datetime.now(UTC).date())
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    if not report.runs and not report.speeds.paths:
+        print(f"no results yet; run python src/train.py -m experiment={report.name}", file=sys.stderr)
+    for path in written:
+        print(f"{path} ({path.stat().st_size / 1000:.0f} kB)")
+
+
+if __name__ == "__main__":
+    main()

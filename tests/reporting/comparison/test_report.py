@@ -1,0 +1,70 @@
+"""The entry script."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import report as script
+from tests.reporting.comparison.synthetic import write_experiment, write_results, write_run
+
+SRC = Path(script.__file__).parent
+
+
+def test_the_default_folders_are_read_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = write_experiment(Path("experiments"))
+    write_results(folder / "results")
+    write_run(Path("outputs/sweeps/upsampling/shapes"), "dilated")
+    (folder / "results" / "result.json").write_text("{")
+    script.main([str(folder)])
+    shown = capsys.readouterr()
+    assert shown.err.startswith("left out: experiments/upsampling/results/result.json: damaged, Invalid JSON")
+    assert sorted(path.name for path in (folder / "report").iterdir()) == ["index.html", "results.csv", "results.md"]
+    assert len((folder / "report" / "results.csv").read_text().splitlines()) == 1 + 7
+    assert str(tmp_path) not in (folder / "report" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["experiments/upsamplin"], "error: experiments/upsamplin is no folder; experiments beside it: upsampling\n"),
+        (["experiment=upsampling"], "error: experiment=upsampling is no folder; name a folder such as experiments/"),
+        (["experiments/upsampling", "nowhere"], "error: nowhere is no folder of results; name the folder that"),
+        (["empty"], "error: empty is no experiment: it has no sweep.yaml, no published.yaml and no results"),
+    ],
+)
+def test_mistakes_end_with_one_line(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_experiment(Path("experiments"))
+    Path("empty").mkdir()
+    with pytest.raises(SystemExit) as exit_info:
+        script.main(arguments)
+    assert exit_info.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith(message)
+    assert error.count("\n") == 1
+
+
+def test_without_results_it_says_how_to_get_some(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script.main([str(write_experiment(tmp_path))])
+    assert "no results yet; run python src/train.py -m experiment=upsampling" in capsys.readouterr().err
+
+
+def test_it_is_quick_because_it_needs_no_torch(tmp_path: Path) -> None:
+    folder = write_experiment(tmp_path)
+    write_results(folder / "results")
+    code = "import sys, report; report.main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
+    started = time.process_time()
+    subprocess.run([sys.executable, "-c", code, str(folder)], cwd=SRC, check=True, timeout=60)
+    assert time.process_time() - started < 5

@@ -1,0 +1,98 @@
+"""Speeds as benchmark.py tells them, beside the published ones."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from fastfcn.reporting.comparison.cells import speed_grid
+from fastfcn.reporting.comparison.export import markdown_table, to_markdown
+from fastfcn.reporting.comparison.findings import speed_findings
+from fastfcn.reporting.comparison.page import to_html
+from fastfcn.reporting.comparison.report import build_report
+from fastfcn.reporting.comparison.speed import read_speeds
+from tests.reporting.comparison.synthetic import write_experiment, write_results
+
+ROWS = {"none": "model=a model/upsampling=none", "jpu": "model=a", "dilated": "model=b"}
+
+
+def write_benchmark(folder: Path, **fps: float) -> None:
+    """Write what benchmark.py does: networks by their presets and options."""
+    models = [
+        {
+            "model": ROWS[row].removeprefix("model="), "path": path, "parameters": 2_000_000, "gflops": 10.0,
+            "latency_ms": {"median": 1000 / (value * factor), "min": 1.0, "max": 9.0}, "fps": value * factor,
+        }
+        for row, value in fps.items()
+        for path, factor in {"plain": 1, "fast": 2}.items()
+    ]  # fmt: skip
+    content = {"what": "forward", "size": 512, "batch": 1, "threads": 2, "device": "cpu", "models": models}
+    (folder / "benchmark.json").write_text(json.dumps(content))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = write_experiment(tmp_path)
+    (folder / "sweep.yaml").write_text(f"rows: {json.dumps({**ROWS, 'bilinear': 'model=c'})}")
+    write_benchmark(folder, dilated=2.0, jpu=5.0, none=8.0)
+    return folder
+
+
+def test_speeds_compare_by_ratio(folder: Path) -> None:
+    report = build_report(folder, [])
+    lines = markdown_table(speed_grid(report.rows, report.speeds, report.published)).splitlines()
+    assert lines[2:] == [
+        "| none | plain | 10.0 | 2.0 | 125.0 | 8.00 |  | 4.00 |  |",
+        "| jpu | plain | 10.0 | 2.0 | 200.0 | 5.00 | 37.56 | 2.50 | 2.00 |",
+        "| dilated | plain | 10.0 | 2.0 | 500.0 | 2.00 | 18.77 | 1.00 | 1.00 |",
+        "| bilinear | plain |  |  |  | missing |  |  |  |",
+        "| none | fast | 10.0 | 2.0 | 62.5 | 16.00 |  | 4.00 |  |",
+        "| jpu | fast | 10.0 | 2.0 | 100.0 | 10.00 | 37.56 | 2.50 | 2.00 |",
+        "| dilated | fast | 10.0 | 2.0 | 250.0 | 4.00 | 18.77 | 1.00 | 1.00 |",
+        "| bilinear | fast |  |  |  | missing |  |  |  |",
+    ]
+    assert speed_findings(report.speeds, report.published) == [
+        "Measured on cpu, threads 2, 512 x 512, batch 1.",
+        "Measured order by FPS, plain: none 8.00 > jpu 5.00 > dilated 2.00; "
+        "the published rows are in the published order.",
+        "Measured order by FPS, fast: none 16.00 > jpu 10.00 > dilated 4.00; "
+        "the published rows are in the published order.",
+        "Published: jpu 37.56 > dilated 18.77. The devices differ, so only ratios compare: "
+        "times are multiples of the slowest published row.",
+    ]
+
+
+def test_another_order_is_said_to_be_another(folder: Path) -> None:
+    write_benchmark(folder, dilated=6.0, jpu=5.0)
+    report = build_report(folder, [])
+    assert "the published rows are in another order" in speed_findings(report.speeds, report.published)[1]
+
+
+def test_accuracy_is_set_against_speed_where_every_row_was_timed(folder: Path) -> None:
+    write_results(folder / "results")
+    made = date(2026, 1, 2)
+    text = to_markdown(build_report(folder, [folder / "results"]), made=made)
+    assert "| min a run | FPS | published FPS |" in text
+    assert "| 100.0 | 5.00 | 37.56 |" in text  # on the path that the paper timed
+    assert "mIoU against GFLOPs" in to_html(build_report(folder, [folder / "results"]), made=made)
+    (folder / "results" / "bilinear").rename(folder / "bilinear")
+    page = to_html(build_report(folder, [folder / "results"]), made=made)
+    assert "mIoU against images a second" in page
+    assert "the rows that no other beats in both: none, jpu." in page
+
+
+def test_speeds_alone_make_a_page(folder: Path) -> None:
+    page = to_html(build_report(folder, []), made=date(2026, 1, 2))
+    assert "No results yet" not in page
+    assert '<section id="speed">' in page
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "Invalid JSON"), ("{}", "size: Field required"), ("[]", "Input should be an object")]
+)
+def test_another_file_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "benchmark.json").write_text(text)
+    with pytest.raises(ValueError, match=r"benchmark\.json") as error:
+        read_speeds(tmp_path, {})
+    assert message in str(error.value)
