@@ -47,3 +47,23 @@ def test_listing_takes_images_alone_by_name(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpg", "notes.txt", ".hidden.png"):
         (tmp_path / name).touch()
     assert [path.name for path in list_images(tmp_path)] == ["a.jpg", "b.PNG"]
+
+
+@pytest.mark.parametrize("options", [{"subsampling": 0}, {"subsampling": 2}, {"progressive": True}, {"quality": 20}])
+def test_jpegs_have_the_pixels_that_pillow_reads(tmp_path: Path, options: dict) -> None:
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 255, (9, 13, 3), dtype=np.uint8)).resize((131, 97))
+    for name, image in {"rgb": picture, "grey": picture.convert("L"), "cmyk": picture.convert("CMYK")}.items():
+        path = tmp_path / f"{name}.jpg"
+        image.save(path, **options)
+        np.testing.assert_array_equal(read_image(path), np.array(Image.open(path).convert("RGB")))
+
+
+def test_a_jpeg_that_ends_early_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jpg"
+    Image.effect_noise((64, 64), 50).convert("RGB").save(path)
+    content = path.read_bytes()
+    for kept in (len(content) - 10, len(content) // 2, 100):
+        path.write_bytes(content[:kept])
+        with pytest.raises(ValueError, match=r"cut.jpg cannot be read as an image: .*[Tt]runcated"):
+            read_image(path)

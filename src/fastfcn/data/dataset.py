@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,10 @@ class Split(ABC):
     @abstractmethod
     def __getitem__(self, index: int) -> Example:
         """Read one example."""
+
+    def files(self, index: int) -> tuple[Path, ...]:
+        """Return the files that an example is read from, image before mask; none if it is generated."""
+        return ()
 
 
 class SegmentationData(ABC):

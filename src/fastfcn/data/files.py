@@ -88,6 +88,11 @@ class PairSplit(Split):
             raise ValueError(label_fault(pair, unknown, self.allowed))
         return Example(image, self.labels.apply(values), pair.image.stem)
 
+    def files(self, index: int) -> tuple[Path, ...]:
+        """Return image and mask."""
+        pair = self.pairs[index]
+        return (pair.image,) if pair.mask is None else (pair.image, pair.mask)
+
 
 def size_fault(pair: Pair, mask: Sequence[int], image: Sequence[int]) -> str:
     """Say that a mask's shape (H, W) is not its image's."""

@@ -1,14 +1,17 @@
 """From a dataset to batches on the device."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import cv2
 import lightning as L
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fastfcn.data.augmentation import Augmentation
+from fastfcn.data.cache import CachedSplit
 from fastfcn.data.dataset import Example, Sample, SegmentationData, Split
 from fastfcn.data.sampling import Draw, EvaluationShare, TrainingBatches
 
@@ -67,10 +70,20 @@ class TrainingLoader(DataLoader[Sample]):
 
 
 class SegmentationLoaders(L.LightningDataModule):
-    """Training and validation batches of `data`. `batch_size` is per process; every image is validated exactly once."""
+    """Training and validation batches of `data`. `batch_size` is per process; every image is validated exactly once.
+
+    `cache` is the folder in which decoded examples are kept from one epoch to the next.
+    """
 
     def __init__(
-        self, data: SegmentationData, augmentation: Augmentation, *, batch_size: int, workers: int, seed: int
+        self,
+        data: SegmentationData,
+        augmentation: Augmentation,
+        *,
+        batch_size: int,
+        workers: int,
+        seed: int,
+        cache: Path | None = None,
     ) -> None:
         super().__init__()
         self.data = data
@@ -78,6 +91,7 @@ class SegmentationLoaders(L.LightningDataModule):
         self.batch_size = batch_size
         self.workers = workers
         self.seed = seed
+        self.cache = cache
         self._batches: TrainingBatches | None = None
         self._resume: dict[str, int] = {}
 
@@ -91,7 +105,7 @@ class SegmentationLoaders(L.LightningDataModule):
 
     def train_dataloader(self) -> TrainingLoader:
         """Return the augmented training split."""
-        split = self.data.split(self.data.train_split)
+        split = self._split(self.data.train_split)
         self._batches = TrainingBatches(
             len(split), batch_size=self.batch_size, seed=self.seed, **self._place(), **self._resume
         )
@@ -101,13 +115,17 @@ class SegmentationLoaders(L.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Return the centre crops of the validation split."""
-        samples = EvaluationSamples(self.data.split(self.data.val_split), self.augmentation.validate)
+        samples = EvaluationSamples(self._split(self.data.val_split), self.augmentation.validate)
         share = EvaluationShare(len(samples), **self._place())
         return DataLoader(samples, batch_size=self.batch_size, sampler=share, **worker_options(self.workers))
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
         """Normalise on the device."""
         return Sample(normalise(batch.image), batch.mask.long())
+
+    def _split(self, name: str) -> Split:
+        split = self.data.split(name)
+        return split if self.cache is None else CachedSplit(split, self.cache)
 
     def _place(self) -> dict[str, int]:
         trainer = self.trainer
@@ -116,4 +134,14 @@ class SegmentationLoaders(L.LightningDataModule):
 
 def worker_options(workers: int) -> dict[str, Any]:
     """DataLoader arguments that every loader shares."""
-    return {"num_workers": workers, "persistent_workers": workers > 0, "pin_memory": torch.cuda.is_available()}
+    return {
+        "num_workers": workers,
+        "persistent_workers": workers > 0,
+        "pin_memory": torch.cuda.is_available(),
+        "worker_init_fn": keep_to_one_core,
+    }
+
+
+def keep_to_one_core(_worker: int) -> None:
+    """Have a worker use no threads beside its own; PyTorch limits its own threads, but not OpenCV's."""
+    cv2.setNumThreads(0)

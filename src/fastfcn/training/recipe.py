@@ -18,7 +18,8 @@ class Recipe:
 
     `lr` is the backbone's at an effective batch of 16 and scales with it; everything else learns `head_lr_factor`
     times as fast. `batch_size` is per process. `frozen_bn` keeps the BatchNorm statistics as they are, for small
-    batches. `checkpoint_backbone` computes the backbone's activations twice instead of keeping them.
+    batches. `checkpoint_backbone` computes the backbone's activations twice instead of keeping them. `cache` keeps
+    decoded examples from one epoch to the next: "ram", or a folder that later runs use too.
     """
 
     lr: float
@@ -31,6 +32,7 @@ class Recipe:
     channels_last: bool
     compile: bool
     checkpoint_backbone: bool
+    cache: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""

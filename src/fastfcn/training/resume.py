@@ -15,6 +15,7 @@ from fastfcn.files import write_atomically
 RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "run")
 MAY_CHANGE = {
     "recipe.workers",
+    "recipe.cache",
     "recipe.compile",
     "recipe.channels_last",
     "recipe.checkpoint_backbone",

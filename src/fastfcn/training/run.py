@@ -25,6 +25,7 @@ from fastfcn.checkpoints import (
 from fastfcn.composition import build, plain, typed
 from fastfcn.console import quieten_libraries
 from fastfcn.data.augmentation import Augmentation
+from fastfcn.data.cache import open_cache
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.loading import SegmentationLoaders
 from fastfcn.evaluation.final import score_whole_images, whole_image_metrics
@@ -207,7 +208,12 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     if recipe.compile:
         network.compile()
     loaders = SegmentationLoaders(
-        data, augmentation, batch_size=recipe.batch_size, workers=recipe.workers, seed=settings.seed
+        data,
+        augmentation,
+        batch_size=recipe.batch_size,
+        workers=recipe.workers,
+        seed=settings.seed,
+        cache=None if recipe.cache is None else open_cache(recipe.cache, data, settings.data),
     )
     return Parts(data, loaders, module, build_trainer(settings, recipe, run_dir, resumed))
 
