@@ -33,7 +33,8 @@ def measured(script: Callable[..., None], tmp_path: Path) -> Callable[..., dict[
 def test_forward(measured, capsys: pytest.CaptureFixture[str]) -> None:
     content = measured("models=[encnet_jpu,'encnet_os8 model.head.lateral=true']", "what.compiled=false")
     rows = {(row["model"], row["path"]): row for row in content["models"]}
-    assert list(rows) == [(m, p) for m in ("encnet_jpu", "encnet_os8 model.head.lateral=true") for p in ("plain", "fast")]
+    models = ("encnet_jpu", "encnet_os8 model.head.lateral=true")
+    assert list(rows) == [(model, path) for model in models for path in ("plain", "fast")]
     plain, fast = rows["encnet_jpu", "plain"], rows["encnet_jpu", "fast"]
     assert sum(plain["gflops_by_part"].values()) == pytest.approx(plain["gflops"], abs=0.01)
     assert plain["gflops_by_part"]["auxiliary"] > 0

@@ -69,7 +69,7 @@ def in_parallel(
         try:
             yield from track(results, description, total=len(items))
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # what is left would be done first
+            pool.shutdown(cancel_futures=True)  # what is left would be done first
             raise
 
 
