@@ -9,6 +9,7 @@ from fastfcn.sweeping.execution import run_job
 from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.optional import require
 from fastfcn.sweeping.process import GRACE_SECONDS
+from fastfcn.sweeping.status import Status
 
 
 class RayBackend(Backend):
@@ -80,10 +81,10 @@ class RayBackend(Backend):
         if task is None or task in self._running:
             return None
         try:
-            ray.get(task)
+            status: Status = ray.get(task)
         except ray.exceptions.RayError as error:
             return f"its Ray task ended: {str(error).strip().splitlines()[0]}"
-        return "its Ray task ended without a word"
+        return status.reason
 
     def _connect(self, ray: Any) -> None:
         if ray.is_initialized():
