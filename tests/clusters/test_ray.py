@@ -88,7 +88,7 @@ def test_two_processes_and_the_loss_of_one(cluster: str, secured: dict[str, str]
 
 
 def test_what_no_node_has_is_refused(cluster: str, secured: dict[str, str], tmp_path: Path) -> None:
-    address = f"hydra.launcher.address={cluster}"
+    one = (*RAY, f"hydra.launcher.address={cluster}", "row=jpu", "seed=0")
     for options, message in {
         ("devices=3",): "needs 3 CPUs on one node, the cluster's nodes have at most 2 CPUs; lower devices=",
         (
