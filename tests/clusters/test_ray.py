@@ -41,8 +41,10 @@ def cluster(secured: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
     command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--node-ip-address=127.0.0.1",
                f"--port={port}", "--num-cpus=2", "--num-gpus=0", "--include-dashboard=false", f"--temp-dir={folder}",
                "--disable-usage-stats"]  # fmt: skip
+    environment = sweep_environment(**secured)
+    del environment["FAULTS"]  # which each command brings along
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=sweep_environment(**secured), stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         wait_until(lambda: "Ray runtime started" in log.read_text(), "Ray to start")
         yield f"127.0.0.1:{port}"
@@ -63,7 +65,7 @@ def test_failures_cost_only_themselves_and_a_rerun_completes_them(
 ) -> None:
     sweep = (*RAY, f"hydra.launcher.address={cluster}", "row=jpu", "recipe.lr=-1,0.01,0.011,0.012", "seed=0", LONG)
     faults = sweep_environment({"recipe.lr=0.01": "SIGKILL", "recipe.lr=0.011": "SIGSTOP"}, **secured)
-    ended = run_sweep(tmp_path / "s", *sweep, "hydra.launcher.timeout=0.7", environment=faults)
+    ended = run_sweep(tmp_path / "s", *sweep, "hydra.launcher.timeout=1.5", environment=faults)
     jobs = {lr: tmp_path / "s" / "jpu" / f"seed0,recipe.lr={lr}" for lr in ("-1", "0.01", "0.011", "0.012")}
     assert ended.code == 1
     assert "error: 3 jobs are not done" in ended.said

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastfcn.sweeping.backend import Backend
 from fastfcn.sweeping.execution import run_job
-from fastfcn.sweeping.job import Job
+from fastfcn.sweeping.job import Job, clean_environment
 from fastfcn.sweeping.optional import require
 from fastfcn.sweeping.process import GRACE_SECONDS
 from fastfcn.sweeping.status import Status
@@ -54,12 +54,13 @@ class RayBackend(Backend):
         """Submit a task for each job."""
         import ray
 
+        environment = clean_environment()
         for job in jobs:
             wants = self._resources[job.name]
-            task = ray.remote(run_job).options(
+            task = ray.remote(run_on_worker).options(
                 num_cpus=wants["CPU"], num_gpus=wants.get("GPU", 0), max_retries=self.retries, name=job.name
             )
-            self._tasks[job.name] = task.remote(job)
+            self._tasks[job.name] = task.remote(job, environment)
         self._running = list(self._tasks.values())
 
     def wait(self, seconds: float) -> bool:
@@ -112,6 +113,11 @@ class RayBackend(Backend):
         gpus = job.needs.gpus_a_node(int(max(node.get("GPU", 0) for node in nodes)))
         a_process = 1 if self.gpus is None else self.gpus
         return {"CPU": self.cpus * job.needs.processes, **({"GPU": a_process * gpus} if gpus else {})}
+
+
+def run_on_worker(job: Job, environment: Mapping[str, str]) -> Status:
+    """Run a job with a worker's own environment, and what it lacks of the environment of the sweep's command."""
+    return run_job(job, {name: value for name, value in environment.items() if name not in os.environ})
 
 
 def _require_reachable(address: str) -> None:
