@@ -36,8 +36,8 @@ def job_in(folder: Path, program: str = "", **options) -> Job:
         (Ending(-signal.SIGSEGV), "", "failed", "killed by SIGSEGV"),
         (Ending(-signal.SIGKILL, timed_out=True), "", "failed", "killed at its timeout of 2 minutes"),
         (Ending(PREEMPTED), "", "preempted", "stopped after saving a checkpoint"),
-        (Ending(-signal.SIGUSR1), "", "preempted", "ended by SIGUSR1"),
-        (Ending(-signal.SIGKILL, stopped=True), "", "preempted", "ended by SIGKILL"),
+        (Ending(-signal.SIGUSR1), "", "preempted", "stopped"),
+        (Ending(-signal.SIGKILL, stopped=True), "", "preempted", "stopped"),
     ],
 )  # fmt: skip
 def test_an_ending_is_judged(ending: Ending, said: str, state: str, reason: str) -> None:

@@ -1,5 +1,6 @@
 """A sweep by its command, with programs of a line in the place of trainings: see test_training_sweeps for real ones."""
 
+import fcntl
 import os
 import signal
 import sys
@@ -140,8 +141,19 @@ def test_ctrl_c_ends_all_jobs_and_lists_them(stub, script, capfd, tmp_path: Path
     thread.start()
     said = sweep_fails(script, capfd, "seed=0,1", f"hydra.sweep.dir={tmp_path}/s", code=130)
     thread.join()
-    assert "preempted: seed=0: ended by SIGTERM" in said
+    assert "preempted: seed=0: stopped;" in said
     assert "queued: seed=1: never started" in said
+
+
+def test_a_job_of_another_sweep_is_left_alone(stub, script, capfd, tmp_path: Path) -> None:
+    folder = tmp_path / "s" / "seed=0"
+    folder.mkdir(parents=True)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        said = sweep_fails(script, capfd, "seed=0,1", f"hydra.sweep.dir={tmp_path}/s")
+    assert "failed: seed=0: another sweep is running it" in said
+    assert {path.name for path in folder.iterdir()} == {".lock"}
+    assert (tmp_path / "s" / "seed=1" / "result.json").exists()
 
 
 def test_a_search_goes_on_where_it_stopped(stub, script, capfd, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ class Backend(ABC):
         """End all jobs: those that run get the time to save a checkpoint."""
 
     def lost(self, job: Job) -> str | None:
-        """Return why a job that has not said how it ended never will; None while it may."""
+        """Return why a job that has not recorded its end never will; None while it may."""
         return None
 
 

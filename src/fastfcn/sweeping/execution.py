@@ -95,14 +95,14 @@ def judge(ending: Ending, *, done: bool, said: str, timeout: float | None) -> tu
         return "done", ""
     if ending.timed_out:
         return "failed", f"killed at its timeout of {timeout:g} minutes"
-    if ending.code == 0:
-        return "failed", "exit code 0 but no result.json"
     if ending.code == PREEMPTED:
         return "preempted", "stopped after saving a checkpoint"
+    if ending.stopped or -ending.code in STOP_SIGNALS:
+        return "preempted", "stopped"
+    if ending.code == 0:
+        return "failed", "exit code 0 but no result.json"
     if ending.code < 0:
         name = signal.Signals(-ending.code).name
-        if -ending.code in STOP_SIGNALS or ending.stopped:
-            return "preempted", f"ended by {name}"
         return "failed", f"killed by {name}{_rank(said) or _killer(name)}"
     return "failed", last_words(said) or f"exit code {ending.code}"
 

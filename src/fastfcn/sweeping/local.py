@@ -26,7 +26,7 @@ class LocalBackend(Backend):
         self.share = share
         self.gpus = visible_gpus()
         self._stop = threading.Event()
-        self._futures: list[Future[Status | None]] = []
+        self._futures: dict[Job, Future[Status | None]] = {}
         self._pool: ThreadPoolExecutor | None = None
 
     def check(self, jobs: Sequence[Job]) -> None:
@@ -51,11 +51,11 @@ class LocalBackend(Backend):
         threads = str(max((os.cpu_count() or 1) // workers, 1))
         environment = {} if "OMP_NUM_THREADS" in os.environ or workers == 1 else {"OMP_NUM_THREADS": threads}
         self._pool = ThreadPoolExecutor(workers)
-        self._futures = [self._pool.submit(self._run, job, environment) for job in jobs]
+        self._futures = {job: self._pool.submit(self._run, job, environment) for job in jobs}
 
     def wait(self, seconds: float) -> bool:
         """Wait for the threads. Raises what one of them could not record."""
-        finished, running = wait(self._futures, seconds)
+        finished, running = wait(self._futures.values(), seconds)
         for future in finished:
             if not future.cancelled():
                 future.result()
@@ -66,6 +66,12 @@ class LocalBackend(Backend):
         self._stop.set()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+
+    def lost(self, job: Job) -> str | None:
+        """Return why a job could not even be recorded."""
+        future = self._futures.get(job)
+        status = future.result() if future is not None and future.done() and not future.cancelled() else None
+        return None if status is None else status.reason
 
     def _run(self, job: Job, environment: dict[str, str]) -> Status | None:
         count = job.needs.gpus_a_node(len(self.gpus))

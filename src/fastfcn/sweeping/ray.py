@@ -1,14 +1,20 @@
 """Jobs on Ray, each a task that reserves the CPUs and GPUs of its training."""
 
+import os
+import secrets
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastfcn.sweeping.backend import Backend
 from fastfcn.sweeping.execution import run_job
-from fastfcn.sweeping.job import Job
+from fastfcn.sweeping.job import Job, clean_environment
 from fastfcn.sweeping.optional import require
 from fastfcn.sweeping.process import GRACE_SECONDS
+from fastfcn.sweeping.status import Status
+
+PROBE_SECONDS = 10.0
 
 
 class RayBackend(Backend):
@@ -25,8 +31,9 @@ class RayBackend(Backend):
 
     def check(self, jobs: Sequence[Job]) -> None:
         """Connect, and refuse what no node has: Ray would wait for it forever."""
-        ray = require("ray", extra="ray", what="hydra/launcher=ray")
-        self._connect(ray)
+        self._connect()
+        import ray
+
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         for job in jobs:
             if job.needs.nodes > 1:
@@ -47,12 +54,13 @@ class RayBackend(Backend):
         """Submit a task for each job."""
         import ray
 
+        environment = clean_environment()
         for job in jobs:
             wants = self._resources[job.name]
-            task = ray.remote(run_job).options(
+            task = ray.remote(run_on_worker).options(
                 num_cpus=wants["CPU"], num_gpus=wants.get("GPU", 0), max_retries=self.retries, name=job.name
             )
-            self._tasks[job.name] = task.remote(job)
+            self._tasks[job.name] = task.remote(job, environment)
         self._running = list(self._tasks.values())
 
     def wait(self, seconds: float) -> bool:
@@ -80,22 +88,24 @@ class RayBackend(Backend):
         if task is None or task in self._running:
             return None
         try:
-            ray.get(task)
+            status: Status = ray.get(task)
         except ray.exceptions.RayError as error:
             return f"its Ray task ended: {str(error).strip().splitlines()[0]}"
-        return "its Ray task ended without a word"
+        return status.reason
 
-    def _connect(self, ray: Any) -> None:
+    def _connect(self) -> None:
+        if self.address is None:
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # Ray's word for the loopback interface
+            if "RAY_AUTH_MODE" not in os.environ:  # Ray would write a token into the home folder
+                os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        else:
+            _require_reachable(self.address)
+        ray = require("ray", extra="ray", what="hydra/launcher=ray")
         if ray.is_initialized():
             return
-        local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        options = {} if self.address is not None else {"include_dashboard": False}
         try:
-            ray.init(
-                address=self.address or "local",
-                log_to_driver=False,
-                logging_level="warning",
-                **({} if self.address is not None else local),
-            )
+            ray.init(address=self.address or "local", log_to_driver=False, logging_level="warning", **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ValueError(f"no Ray cluster at hydra.launcher.address={self.address}: {error}") from error
 
@@ -103,6 +113,22 @@ class RayBackend(Backend):
         gpus = job.needs.gpus_a_node(int(max(node.get("GPU", 0) for node in nodes)))
         a_process = 1 if self.gpus is None else self.gpus
         return {"CPU": self.cpus * job.needs.processes, **({"GPU": a_process * gpus} if gpus else {})}
+
+
+def run_on_worker(job: Job, environment: Mapping[str, str]) -> Status:
+    """Run a job with a worker's own environment, and what it lacks of the environment of the sweep's command."""
+    return run_job(job, {name: value for name, value in environment.items() if name not in os.environ})
+
+
+def _require_reachable(address: str) -> None:
+    """Raise ValueError if nothing listens at HOST:PORT, where Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        return  # auto, or an address that Ray has to make sense of
+    try:
+        socket.create_connection((host, int(port)), PROBE_SECONDS).close()
+    except OSError as error:
+        raise ValueError(f"no Ray cluster at hydra.launcher.address={address}: {error}") from error
 
 
 def _say(resources: Mapping[str, float]) -> str:
