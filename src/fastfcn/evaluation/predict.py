@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from PIL import Image
 from rich.progress import track
 
+from fastfcn.allocation import keep_freed_memory
 from fastfcn.checkpoints import network_of, read_checkpoint
 from fastfcn.composition import plain, typed
 from fastfcn.data.dataset import UInt8
@@ -37,6 +38,7 @@ class PredictionConfig:
 
 def predict(config: DictConfig) -> None:
     """Write, for every image, an index mask and an overlay of its own size and name, and one legend."""
+    keep_freed_memory()
     settings = typed(PredictionConfig, plain(config))
     if not 0 <= settings.opacity <= 1:
         raise ValueError(f"opacity must be between 0 and 1, got {settings.opacity}")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
+from fastfcn.allocation import keep_freed_memory
 from fastfcn.checkpoints import Checkpoint, data_of, network_of, read_checkpoint
 from fastfcn.composition import build, plain, typed
 from fastfcn.console import quieten_libraries
@@ -49,6 +50,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     """Score config.checkpoint and write result.json, and pictures, into `run_dir`."""
     started = time.perf_counter()
     quieten_libraries()
+    keep_freed_memory()
     content = without_training(config)
     settings = typed(EvaluationConfig, content)
     result = run_dir / "result.json"

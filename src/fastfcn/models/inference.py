@@ -13,6 +13,7 @@ from torch._inductor.exc import InductorError
 
 from fastfcn.models.features import Prediction
 from fastfcn.models.folding import fold_batch_norm
+from fastfcn.models.reduction import join_reduction
 from fastfcn.models.segmenter import Segmenter
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class FastSegmenter(nn.Module):
         self.network = network.eval().requires_grad_(False)
         self.align_corners = network.align_corners
         fold_batch_norm(network)
+        join_reduction(network)
         _replace_wide_depthwise(network)
         network.to(memory_format=torch.channels_last)
         self.compile_after = compile_after

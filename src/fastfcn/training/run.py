@@ -13,6 +13,7 @@ from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from omegaconf import DictConfig
 
+from fastfcn.allocation import keep_freed_memory
 from fastfcn.checkpoints import (
     AtomicCheckpointIO,
     Checkpoint,
@@ -79,6 +80,7 @@ def train(config: DictConfig, run_dir: Path) -> None:
     """Train as `config` says and leave config.yaml, checkpoints, metrics and result.json in `run_dir`."""
     started = time.perf_counter()
     quieten_libraries()
+    keep_freed_memory()
     settings = read_config(config)
     resumed = find_resume(settings.resume, run_dir)
     if resumed is None:

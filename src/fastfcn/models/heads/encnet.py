@@ -68,7 +68,7 @@ class EncNetHead(Head):
     ) -> None:
         super().__init__()
         kernel_size = kernel_size or (1 if inputs.refined else 3)
-        self.reduce = ConvNormReLU(inputs.channels, width, kernel_size)
+        self.reduce: nn.Sequential = ConvNormReLU(inputs.channels, width, kernel_size)
         self.lateral = LateralFusion(inputs.backbone, width, align_corners=inputs.align_corners) if lateral else None
         self.context = ContextEncoding(width, num_classes, codewords=codewords, presence=presence)
         self.classify = classifier(width, num_classes)

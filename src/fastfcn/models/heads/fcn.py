@@ -1,6 +1,6 @@
 """FCN head (arXiv:1411.4038), and the auxiliary head on C4 (PSPNet, arXiv:1612.01105, section 3.3)."""
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from fastfcn.models.features import Features, HeadInputs, HeadOutput
 from fastfcn.models.heads.base import Head, classifier
@@ -13,7 +13,7 @@ class FCNHead(Head):
     def __init__(self, inputs: HeadInputs, num_classes: int) -> None:
         super().__init__()
         width = inputs.channels // 4
-        self.reduce = ConvNormReLU(inputs.channels, width, 3)
+        self.reduce: nn.Sequential = ConvNormReLU(inputs.channels, width, 3)
         self.classify = classifier(width, num_classes)
 
     def forward(self, x: Tensor, features: Features) -> HeadOutput:

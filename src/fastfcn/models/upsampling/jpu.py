@@ -36,8 +36,12 @@ class JPU(Upsampling):
 
     def forward(self, features: Features) -> Tensor:
         """Return the joint map (B, len(dilations) * width, H / 8, W / 8)."""
+        joined = self.join(features)
+        return torch.cat([branch(joined) for branch in self.pyramid], dim=1)
+
+    def join(self, features: Features) -> Tensor:
+        """Bring C5, C4 and C3 to `width` channels and to stride 8, (B, 3 * width, H / 8, W / 8)."""
         p3 = self.project3(features.c3)
         p4 = resize(self.project4(features.c4), p3.shape[-2:], align_corners=self.align_corners)
         p5 = resize(self.project5(features.c5), p3.shape[-2:], align_corners=self.align_corners)
-        joined = torch.cat([p5, p4, p3], dim=1)
-        return torch.cat([branch(joined) for branch in self.pyramid], dim=1)
+        return torch.cat([p5, p4, p3], dim=1)
