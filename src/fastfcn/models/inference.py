@@ -76,7 +76,8 @@ class FastSegmenter(nn.Module):
         """Compile for images of this shape, with CUDA graphs where there is a GPU, and segment them."""
         shape = "x".join(map(str, images.shape))
         log.info("compiling the network for inputs of %s", shape)
-        self.network.compile(dynamic=False)
+        if not self._compiled:
+            self.network.compile(dynamic=False)
         # as options of compile() the weights would not be packed: those passes read the global configuration
         with inductor.patch({"freezing": True, "triton.cudagraphs": images.is_cuda}):
             prediction = self._call(images)
