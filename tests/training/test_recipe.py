@@ -54,6 +54,7 @@ def recipe(**changes) -> Recipe:
     options = {
         "lr": 0.01, "head_lr_factor": 10.0, "epochs": 1, "batch_size": 16, "weight_decay": 1e-4, "workers": 0,
         "frozen_bn": False, "channels_last": False, "compile": False,
+        "checkpoint_backbone": False,
     }  # fmt: skip
     return Recipe(**{**options, **changes})
 
