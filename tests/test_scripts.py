@@ -164,6 +164,13 @@ def test_fine_tuning_on_other_classes_keeps_all_but_the_last_layers(trained: Pat
     ]  # fmt: skip
 
 
+def test_a_job_that_finds_nothing_to_resume_begins_with_pretrained_weights(tmp_path: Path, fails) -> None:
+    line = fails(
+        "train", *TINY_RUN, "resume=auto", "model.backbone.weights=missing.safetensors", f"hydra.run.dir={tmp_path}"
+    )
+    assert "model.backbone.weights=missing.safetensors is no file" in line
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

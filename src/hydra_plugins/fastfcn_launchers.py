@@ -1,5 +1,6 @@
 """Hydra's launchers of this suite; Hydra takes plugins from no package but this. The work is in fastfcn.sweeping."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,9 @@ class SweepLauncher(Launcher):
             for job in jobs
         ]
 
+    @abstractmethod
     def backend(self) -> Backend:
         """Build the backend that `options` describe."""
-        raise NotImplementedError
 
 
 class LocalLauncher(SweepLauncher):

@@ -19,9 +19,6 @@ from fastfcn.checkpoints import (
     Checkpoint,
     Description,
     build_network,
-    for_other_classes,
-    load_weights,
-    read_checkpoint,
 )
 from fastfcn.composition import build, plain, typed
 from fastfcn.console import quieten_libraries
@@ -33,8 +30,6 @@ from fastfcn.evaluation.final import score_whole_images, whole_image_metrics
 from fastfcn.evaluation.metrics import BEST_METRIC
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.run import build_protocol
-from fastfcn.models.pretrained import load_pretrained
-from fastfcn.models.segmenter import Segmenter
 from fastfcn.reporting.result import describe, write_result
 from fastfcn.reporting.tables import print_scores
 from fastfcn.tracking import Logging, close_loggers
@@ -43,6 +38,7 @@ from fastfcn.training.module import SegmentationModule
 from fastfcn.training.preemption import Preempted
 from fastfcn.training.recipe import Recipe
 from fastfcn.training.resume import find_resume, prepare_folder, require_free_folder, require_same_run
+from fastfcn.training.weights import begin_with_weights
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +174,8 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
         log.warning(warning)
     augmentation: Augmentation = build(settings.augmentation, "augmentation")
     network = build_network(settings.model, len(data.classes))
-    _begin_with_weights(network, settings)
+    if resumed is None:
+        begin_with_weights(network, settings.init)
     log.info("network: %s, upsampling options %s", describe(network), _options(settings.model["upsampling"]))
     if settings.suggested is not None:
         log.info("data=%s suggested %s; the command line overrides it", data.name, settings.suggested)
@@ -250,14 +247,3 @@ def build_trainer(settings: RunConfig, recipe: Recipe, run_dir: Path, resumed: C
 
 def _options(node: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in node.items() if not key.startswith("_")}
-
-
-def _begin_with_weights(network: Segmenter, settings: RunConfig) -> None:
-    if settings.init is not None:
-        checkpoint = read_checkpoint(settings.init)
-        weights, fresh = for_other_classes(checkpoint, network)
-        load_weights(network, weights, settings.init)
-        log.info("weights from %s; begun anew for other classes: %s", settings.init, ", ".join(fresh) or "none")
-    elif settings.resume is None:
-        source = load_pretrained(network.backbone)
-        log.info("backbone weights: %s", source or "random")
