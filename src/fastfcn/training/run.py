@@ -32,7 +32,7 @@ from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.run import build_protocol
 from fastfcn.reporting.result import describe, write_result
 from fastfcn.reporting.tables import print_scores
-from fastfcn.tracking import Logging, close_loggers
+from fastfcn.tracking.logging import Logging, close_loggers
 from fastfcn.training.callbacks import BestCheckpoint, training_callbacks
 from fastfcn.training.module import SegmentationModule
 from fastfcn.training.preemption import Preempted

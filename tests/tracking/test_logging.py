@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fastfcn.tracking import Logging, csv_logger
+from fastfcn.tracking.logging import Logging, csv_logger
 from tests.conftest import TINY_RUN
 
 ONLINE = Logging(mode="online", project="tests", entity=None)
