@@ -1,5 +1,6 @@
 """From a dataset to batches on the device."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -57,16 +58,21 @@ class EvaluationSamples(Dataset[Sample]):
 class TrainingLoader(DataLoader[Sample]):
     """A loader of TrainingBatches that moves their place on with every batch the trainer takes.
 
-    Workers fetch ahead; what they have fetched and the trainer has not taken does not count.
+    Workers fetch ahead; what they have fetched and the trainer has not taken does not count. `waited` is the time in
+    seconds that the trainer has waited for batches.
     """
 
     batch_sampler: TrainingBatches
+    waited: float = 0.0
 
     def __iter__(self) -> Iterator[Sample]:  # type: ignore[override]  # as a generator it starts with the first batch
         """Yield the rest of the epoch."""
+        asked = time.perf_counter()
         for batch in super().__iter__():
+            self.waited += time.perf_counter() - asked
             self.batch_sampler.batch += 1
             yield batch
+            asked = time.perf_counter()
 
 
 class SegmentationLoaders(L.LightningDataModule):

@@ -19,6 +19,11 @@ def voc_palette(count: int) -> tuple[Colour, ...]:
     return tuple((int(red), int(green), int(blue)) for red, green, blue in colours)
 
 
+def hexadecimal(colour: Colour) -> str:
+    """Write a colour as `#rrggbb`."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
 def png_palette(palette: tuple[Colour, ...]) -> list[int]:
     """Flatten into a PNG's 256 colours; ignored pixels are white."""
     colours = np.zeros((256, 3), dtype=np.int64)

@@ -16,7 +16,8 @@ BEST_METRIC = "val/miou"  # selects best.ckpt; higher is better
 class Scores:
     """Fractions in 0..1. `iou` (C,) is NaN for a class that neither prediction nor truth holds; `absent` counts those.
 
-    `majority_miou` is what predicting the commonest class everywhere would score.
+    `majority_miou` is what predicting the commonest class everywhere would score; `confusion` (C, C) counts pixels,
+    truth by prediction.
     """
 
     pixacc: float
@@ -24,6 +25,7 @@ class Scores:
     iou: Tensor
     absent: int
     majority_miou: float
+    confusion: Tensor
 
 
 class SegmentationScores(MulticlassConfusionMatrix):
@@ -55,6 +57,7 @@ def summarise(confusion: Tensor, *, absent: Literal["skip", "zero"] = "skip") ->
         iou=iou,
         absent=int(iou.isnan().sum()),
         majority_miou=_mean(class_iou(constant), absent),
+        confusion=confusion.long().cpu(),
     )
 
 

@@ -21,7 +21,7 @@ from fastfcn.evaluation.protocols import Protocol
 from fastfcn.files import write_atomically
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.reporting.pictures import legend, save_picture
-from fastfcn.reporting.result import write_result
+from fastfcn.reporting.result import build_result, write_result
 from fastfcn.reporting.tables import print_scores
 
 log = logging.getLogger(__name__)
@@ -82,8 +82,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
             save_picture(legend(data.classes, data.palette), run_dir / "pictures" / "legend.png")
         print_scores(scores, data.classes, title=f"{data.name} {split}, protocol {protocol.name}")
         write_atomically(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(content)).encode())
-        write_result(
-            result,
+        measured = build_result(
             metrics={
                 f"{split}/miou_{protocol.name}": scores.miou,
                 f"{split}/pixacc_{protocol.name}": scores.pixacc,
@@ -97,6 +96,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
             checkpoint=settings.checkpoint,
             images=len(loader.split),
         )
+        write_result(result, measured)
 
 
 def without_training(config: DictConfig) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,7 @@ PACKAGES = (
 )
 
 
-def write_result(
-    path: Path,
+def build_result(
     *,
     metrics: dict[str, float],
     iou: dict[str, float],
@@ -37,9 +37,9 @@ def write_result(
     seed: int | None,
     seconds: float,
     **more: Any,
-) -> None:
-    """Write a result file; metrics are fractions in 0..1, classes that occur nowhere have a null IoU."""
-    content = {
+) -> dict[str, Any]:
+    """Return what a result file holds; metrics are fractions in 0..1, classes that occur nowhere have a null IoU."""
+    return {
         "metrics": metrics,
         "iou": {name: None if value != value else value for name, value in iou.items()},
         "model": describe(network),
@@ -53,7 +53,11 @@ def write_result(
         "seconds": round(seconds, 1),
         **more,
     }
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def write_result(path: Path, result: Mapping[str, Any]) -> None:
+    """Write a result file, whole or not at all."""
+    write_atomically(path, (json.dumps(result, indent=2) + "\n").encode())
 
 
 def describe(network: Segmenter) -> dict[str, Any]:

@@ -3,78 +3,133 @@
 import csv
 import logging
 import os
-import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import wandb
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
+from wandb.errors import Error as WandbError
+
+from fastfcn.sweeping.process import PREEMPTED
+from fastfcn.tracking.identity import JOB_TYPE, Identity
+from fastfcn.tracking.keys import STEP
 
 log = logging.getLogger(__name__)
 
-MODES = ("offline", "online", "disabled")
-PROBE_SECONDS = 5.0
+FOLDERS = ("WANDB_DATA_DIR", "WANDB_CACHE_DIR")  # else tables and artifacts are staged in the home folder
+CONNECT_SECONDS = 10.0  # to reach W&B; then the run is logged offline
+INSTEAD = "logging offline, upload later with wandb sync"
 
 
+@dataclass(frozen=True)
 class Logging:
-    """Where metrics go.
+    """Where metrics go, and what else W&B is shown.
 
     `mode` is W&B's: `offline` writes into the run's folder for a later `wandb sync`, `online` needs a key and the
-    network and falls back to offline, `disabled` leaves W&B out.
+    network and falls back to offline, `disabled` leaves W&B out. `images` validation images are shown every
+    `images_every` epochs and at the end, with prediction and truth. `checkpoint` uploads best.ckpt as an artifact.
     """
 
-    def __init__(self, *, mode: Literal["offline", "online", "disabled"], project: str, entity: str | None) -> None:
-        if mode not in MODES:
-            raise ValueError(f"logger.mode must be one of {', '.join(MODES)}, got {mode}")
-        self.mode = mode
-        self.project = project
-        self.entity = entity
+    mode: Literal["offline", "online", "disabled"]
+    project: str
+    entity: str | None
+    images: int
+    images_every: int
+    checkpoint: bool
 
-    def loggers(self, run_dir: Path, *, config: dict[str, Any], resume_step: int | None) -> list[Logger]:
-        """Open the loggers in `run_dir`; `resume_step` is the step that a resumed run goes on from."""
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be meant."""
+        if self.images < 0:
+            raise ValueError(f"logger.images must be 0 or more, got {self.images}")
+        if self.images_every < 1:
+            raise ValueError(f"logger.images_every must be 1 or more, got {self.images_every}")
+
+    def loggers(
+        self, run_dir: Path, *, config: Mapping[str, Any], identity: Identity, resume_step: int | None
+    ) -> list[Logger]:
+        """Return the loggers in `run_dir`; `resume_step` is the step that a resumed run goes on from."""
         loggers: list[Logger] = [csv_logger(run_dir, resume_step)]
         if self.mode != "disabled":
-            loggers.append(self._wandb(run_dir, config))
+            loggers.append(RunLogger(self, run_dir, config=config, identity=identity))
         return loggers
 
-    def _wandb(self, run_dir: Path, config: dict[str, Any]) -> WandbLogger:
-        os.environ.setdefault("WANDB_SILENT", "true")  # the line below says where the run is
-        for variable in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
-            os.environ.setdefault(variable, str(run_dir / "wandb"))
-        mode = self.mode if self.mode == "offline" else self._reachable_mode()
-        log.info("W&B run (%s) in %s/wandb; `wandb sync` uploads an offline run", mode, run_dir)
-        return WandbLogger(
-            project=self.project,
-            entity=self.entity,
-            save_dir=str(run_dir),
+
+class RunLogger(WandbLogger):
+    """Lightning's W&B logger over a run that opens whatever the network does, with metrics of validation by epoch."""
+
+    def __init__(self, options: Logging, run_dir: Path, *, config: Mapping[str, Any], identity: Identity) -> None:
+        super().__init__(project=options.project, save_dir=run_dir)
+        self.options = options
+        self.run_dir = run_dir
+        self.config = config
+        self.identity = identity
+        self._set: list[str] = []  # environment variables
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> wandb.Run:
+        """The run, opened at the first use; other processes than the first get a dummy from Lightning."""
+        if not isinstance(self._experiment, wandb.Run):
+            run = self._experiment = self._open()
+            run.define_metric(STEP)
+            run.define_metric("*", step_metric=STEP, step_sync=True)
+            run.define_metric("epoch")
+            run.define_metric("val/*", step_metric="epoch", step_sync=True)
+        return self._experiment
+
+    def close(self, exit_code: int) -> None:
+        """End the run, so that the next training in this process gets one of its own."""
+        if isinstance(self._experiment, wandb.Run):
+            if exit_code == PREEMPTED:
+                self._experiment.mark_preempting()
+            self._experiment.finish(exit_code)
+        self._experiment = None
+        for variable in self._set:
+            os.environ.pop(variable, None)
+
+    def _open(self) -> wandb.Run:
+        os.environ.setdefault("WANDB_SILENT", "true")  # the lines below say what there is to say
+        self._set = [name for name in FOLDERS if name not in os.environ]
+        os.environ.update(dict.fromkeys(self._set, str(self.run_dir / "wandb")))
+        if self.options.mode == "online":
+            try:
+                if wandb.login(prompt=False, verify=False):
+                    return self._init("online")
+                log.warning("logger.mode=online needs a W&B key (wandb login, or WANDB_API_KEY); %s", INSTEAD)
+            except WandbError as error:
+                reason = str(error).partition("\n")[0]
+                log.warning("W&B at %s: %s; %s", wandb.Settings().base_url, reason, INSTEAD)
+        return self._init("offline")
+
+    def _init(self, mode: Literal["offline", "online"]) -> wandb.Run:
+        identity = self.identity
+        run = wandb.init(
             mode=mode,
-            config=config,
-            name=run_dir.name,
+            project=self.options.project,
+            entity=self.options.entity,
+            dir=self.run_dir,
+            id=identity.id,
+            name=identity.name,
+            group=identity.group,
+            job_type=JOB_TYPE,
+            tags=identity.tags,
+            config=dict(self.config),
+            resume="allow",
+            settings=wandb.Settings(init_timeout=CONNECT_SECONDS),
         )
-
-    def _reachable_mode(self) -> Literal["online", "offline"]:
-        import wandb
-
-        if not wandb.login(prompt=False, verify=False):
-            log.warning("logger.mode=online needs a W&B key (wandb login, or WANDB_API_KEY); logging offline")
-            return "offline"
-        host = wandb.Settings().base_url.split("//")[-1].split("/")[0]
-        name, _, port = host.partition(":")
-        try:
-            socket.create_connection((name, int(port or 443)), PROBE_SECONDS).close()
-        except OSError as error:
-            log.warning("W&B at %s cannot be reached (%s); logging offline, upload later with wandb sync", host, error)
-            return "offline"
-        return "online"
+        log.info("W&B run %s (%s) in %s/wandb", run.name, mode, self.run_dir)
+        return run
 
 
-def close_loggers(loggers: list[Logger]) -> None:
-    """End the W&B run, so that the next training in this process gets one of its own."""
+def close_loggers(loggers: list[Logger], exit_code: int) -> None:
+    """End the W&B run, marked with the exit code of the training."""
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            import wandb
-
-            wandb.finish()
+        if isinstance(logger, RunLogger):
+            logger.close(exit_code)
 
 
 def csv_logger(run_dir: Path, resume_step: int | None) -> CSVLogger:

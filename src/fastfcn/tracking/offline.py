@@ -8,9 +8,9 @@ from typing import Any
 
 from wandb.proto.wandb_internal_pb2 import Record
 
+from fastfcn.tracking.identity import fragment_time
+from fastfcn.tracking.keys import STEP
 from fastfcn.tracking.records import read_records
-
-STEP = "trainer/global_step"
 
 
 @dataclass
@@ -52,7 +52,7 @@ def find_run_files(roots: Iterable[Path]) -> list[Path]:
             raise FileNotFoundError(f"{root} does not exist")
         found = [root] if root.suffix == ".wandb" else root.rglob("run-*.wandb")
         files |= {path.resolve(): path for path in found}
-    return sorted(files.values(), key=lambda path: (path.parent.name, path))
+    return sorted(files.values(), key=lambda path: (fragment_time(path.parent), path))
 
 
 def read_runs(roots: Iterable[Path]) -> list[OfflineRun]:

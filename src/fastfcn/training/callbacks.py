@@ -1,4 +1,4 @@
-"""What happens around training: checkpoints, progress, throughput."""
+"""What happens around training: checkpoints and progress."""
 
 import logging
 import time
@@ -9,14 +9,14 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.trainer.states import TrainerFn
 
-from fastfcn.data.dataset import Sample
 from fastfcn.evaluation.metrics import BEST_METRIC
 from fastfcn.training.preemption import Preemption
+from fastfcn.training.telemetry import GradientNorm, PeakMemory, Throughput
 
 log = logging.getLogger(__name__)
 
 
-def training_callbacks(run_dir: Path, *, checkpoint_every: int, progress_bar: bool) -> list[Callback]:
+def training_callbacks(run_dir: Path, *, checkpoint_every: int, log_every: int, progress_bar: bool) -> list[Callback]:
     """Return the callbacks of a training run that writes into `run_dir`."""
     folder = run_dir / "checkpoints"
     return [
@@ -25,6 +25,8 @@ def training_callbacks(run_dir: Path, *, checkpoint_every: int, progress_bar: bo
         ModelCheckpoint(folder, "last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False),
         Preemption(folder),
         Throughput(),
+        GradientNorm(every=log_every),
+        PeakMemory(),
         EpochLog(),
         LearningRateMonitor("step"),
         *([ProgressBar()] if progress_bar else []),
@@ -56,26 +58,6 @@ class StepCheckpoint(ModelCheckpoint):
         accumulating = trainer.fit_loop.epoch_loop._should_accumulate()
         if not accumulating and not trainer.is_last_batch:
             super().on_train_batch_end(trainer, *args)
-
-
-class Throughput(Callback):
-    """Logs `images/s` of training over all processes, the mean since the epoch or the resumed run began."""
-
-    def __init__(self) -> None:
-        self._images = 0
-        self._since = time.perf_counter()
-
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave validation out."""
-        self._images, self._since = 0, time.perf_counter()
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Sample, batch_idx: int
-    ) -> None:
-        """Count the batch and report."""
-        self._images += len(batch.image) * trainer.world_size
-        speed = self._images / (time.perf_counter() - self._since)
-        pl_module.log("images/s", speed, prog_bar=True, on_step=True, on_epoch=False)
 
 
 class TimeLeft:

@@ -3,37 +3,36 @@
 import logging
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.accelerators import CUDAAccelerator
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from omegaconf import DictConfig
 
 from fastfcn.allocation import keep_freed_memory
-from fastfcn.checkpoints import (
-    AtomicCheckpointIO,
-    Checkpoint,
-    Description,
-    build_network,
-)
-from fastfcn.composition import build, plain, typed
+from fastfcn.checkpoints import AtomicCheckpointIO, Checkpoint, Description, build_network
+from fastfcn.composition import build
 from fastfcn.console import quieten_libraries
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.cache import open_cache
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.loading import SegmentationLoaders
-from fastfcn.evaluation.final import score_whole_images, whole_image_metrics
-from fastfcn.evaluation.metrics import BEST_METRIC
-from fastfcn.evaluation.protocols import Protocol
+from fastfcn.data.palette import hexadecimal
 from fastfcn.evaluation.run import build_protocol
-from fastfcn.reporting.result import describe, write_result
-from fastfcn.reporting.tables import print_scores
+from fastfcn.models.segmenter import Segmenter
+from fastfcn.reporting.result import describe
+from fastfcn.sweeping.process import PREEMPTED
+from fastfcn.tracking.identity import identify
+from fastfcn.tracking.images import ValidationImages
 from fastfcn.tracking.logging import Logging, close_loggers
-from fastfcn.training.callbacks import BestCheckpoint, training_callbacks
+from fastfcn.training.callbacks import training_callbacks
+from fastfcn.training.conclusion import Parts, conclude
+from fastfcn.training.config import RunConfig, read_config
 from fastfcn.training.module import SegmentationModule
 from fastfcn.training.preemption import Preempted
 from fastfcn.training.recipe import Recipe
@@ -41,35 +40,6 @@ from fastfcn.training.resume import find_resume, prepare_folder, require_free_fo
 from fastfcn.training.weights import begin_with_weights
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """The root of conf/train.yaml, resolved; nodes are plain dicts."""
-
-    model: dict[str, Any]
-    data: dict[str, Any]
-    recipe: dict[str, Any]
-    augmentation: dict[str, Any]
-    loss: dict[str, Any]
-    trainer: dict[str, Any]
-    logger: dict[str, Any]
-    seed: int
-    resume: str | None
-    init: str | None
-    devices: int
-    num_nodes: int
-    checkpoint_every: int
-    pictures: int
-    suggested: dict[str, Any] | None = None
-    protocol: dict[str, Any] | None = None
-    experiment: str | None = None
-    row: str | None = None
-
-
-def read_config(config: DictConfig) -> RunConfig:
-    """Resolve the root configuration. Raises ValueError for a value not given or a key or value that does not fit."""
-    return typed(RunConfig, plain(config))
 
 
 def train(config: DictConfig, run_dir: Path) -> None:
@@ -84,83 +54,26 @@ def train(config: DictConfig, run_dir: Path) -> None:
     parts = build_parts(settings, run_dir, resumed)
     protocol = None if settings.protocol is None else build_protocol(settings.protocol, settings.augmentation)
     prepare_folder(config, run_dir, resumed)
+    exit_code = 1
     try:
         path = None if resumed is None else resumed.path
         parts.trainer.fit(parts.module, datamodule=parts.loaders, ckpt_path=path, weights_only=True)
-    except Preempted:
-        raise  # of which the other processes know
+        conclude(parts, protocol, settings, run_dir, started)
+        exit_code = 0
+    except Preempted:  # of which the other processes know
+        exit_code = PREEMPTED
+        raise
     except BaseException:
         stop_other_processes(parts.trainer)
         raise
     finally:
-        close_loggers(parts.trainer.loggers)
-    score_and_write(parts, protocol, settings, run_dir, started)
-
-
-def score_and_write(
-    parts: "Parts", protocol: Protocol | None, settings: RunConfig, run_dir: Path, started: float
-) -> None:
-    """Score best.ckpt and write result.json, whose IoU of every class is by `protocol` where there is one."""
-    trainer, data = parts.trainer, parts.data
-    best = best_checkpoint(trainer)
-    trainer.validate(parts.module, datamodule=parts.loaders, ckpt_path=best, weights_only=True, verbose=False)
-    scores = parts.module.last_scores
-    assert scores is not None
-    title = f"{'best.ckpt' if best else 'last weights'} on {data.name} {data.val_split}"
-    metrics = {BEST_METRIC: scores.miou, "val/pixacc": scores.pixacc}
-    if protocol is not None:
-        scores = score_whole_images(
-            trainer,
-            parts.module.network,
-            data,
-            protocol,
-            run_dir=run_dir,
-            pictures=settings.pictures,
-            workers=parts.loaders.workers,
-        )
-        metrics |= whole_image_metrics(scores, data.val_split, protocol)
-    if not trainer.is_global_zero:
-        return
-    print_scores(scores, data.classes, title=f"{title}, {f'protocol {protocol.name}' if protocol else 'centre crops'}")
-    write_result(
-        run_dir / "result.json",
-        metrics=metrics,
-        iou=dict(zip(data.classes, scores.iou.tolist(), strict=True)),
-        network=parts.module.network,
-        device=trainer.strategy.root_device,
-        data=data.name,
-        seed=settings.seed,
-        seconds=time.perf_counter() - started,
-        experiment=settings.experiment,
-        row=settings.row,
-        steps=trainer.global_step,
-        protocol=None if protocol is None else protocol.name,
-        split=data.val_split,
-    )
+        close_loggers(parts.trainer.loggers, exit_code)
 
 
 def stop_other_processes(trainer: L.Trainer) -> None:
     """End the processes that DDP started here: without this one they would wait for it forever."""
     if isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
         trainer.strategy.launcher.kill(signal.SIGKILL)
-
-
-def best_checkpoint(trainer: L.Trainer) -> str | None:
-    """Return this run's best checkpoint, or None if nothing was validated."""
-    path = next(each.best_model_path for each in trainer.checkpoint_callbacks if isinstance(each, BestCheckpoint))
-    if not path:
-        log.warning("nothing was validated while training, so there is no best.ckpt; the last weights are scored")
-    return path or None
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a run is made of."""
-
-    data: SegmentationData
-    loaders: SegmentationLoaders
-    module: SegmentationModule
-    trainer: L.Trainer
 
 
 def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None = None) -> Parts:
@@ -214,28 +127,64 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
         seed=settings.seed,
         cache=None if recipe.cache is None else open_cache(recipe.cache, data, settings.data),
     )
-    return Parts(data, loaders, module, build_trainer(settings, recipe, run_dir, resumed))
-
-
-def build_trainer(settings: RunConfig, recipe: Recipe, run_dir: Path, resumed: Checkpoint | None) -> L.Trainer:
-    """Build the Lightning trainer. BatchNorm is synchronised across GPUs; torch has no such layer for CPUs."""
     logging_options: Logging = build(settings.logger, "logger")
+    images = ValidationImages(data, augmentation, count=logging_options.images, every=logging_options.images_every)
+    trainer = build_trainer(
+        settings,
+        run_dir,
+        loggers=build_loggers(logging_options, settings, network, data, run_dir, resumed),
+        callbacks=[images],
+    )
+    return Parts(data, loaders, module, trainer)
+
+
+def build_loggers(
+    options: Logging,
+    settings: RunConfig,
+    network: Segmenter,
+    data: SegmentationData,
+    run_dir: Path,
+    resumed: Checkpoint | None,
+) -> list[Logger]:
+    """Build the loggers; dashboards see the resolved configuration, the names of the parts and the classes' colours."""
+    described = describe(network)
+    identity = identify(
+        network=described,
+        data=data.name,
+        seed=settings.seed,
+        experiment=settings.experiment,
+        row=settings.row,
+        folders=(run_dir, *([] if resumed is None else [resumed.path.parents[1]])),
+    )
+    colours = {name: hexadecimal(colour) for name, colour in zip(data.classes, data.palette, strict=True)}
+    return options.loggers(
+        run_dir,
+        config={**settings.__dict__, "row": identity.row, "network": described, "classes": colours},
+        identity=identity,
+        resume_step=None if resumed is None else resumed.step,
+    )
+
+
+def build_trainer(settings: RunConfig, run_dir: Path, *, loggers: list[Logger], callbacks: list[Callback]) -> L.Trainer:
+    """Build the Lightning trainer. BatchNorm is synchronised across GPUs; torch has no such layer for CPUs."""
     on_gpu = settings.trainer["accelerator"] in ("auto", "gpu", "cuda") and CUDAAccelerator.is_available()
     trainer: L.Trainer = build(
         settings.trainer,
         "trainer",
         devices=settings.devices,
         num_nodes=settings.num_nodes,
-        max_epochs=recipe.epochs,
+        max_epochs=settings.recipe["epochs"],
         default_root_dir=run_dir,
-        logger=logging_options.loggers(
-            run_dir, config=settings.__dict__, resume_step=None if resumed is None else resumed.step
-        ),
-        callbacks=training_callbacks(
-            run_dir,
-            checkpoint_every=settings.checkpoint_every,
-            progress_bar=settings.trainer["enable_progress_bar"],
-        ),
+        logger=loggers,
+        callbacks=[
+            *training_callbacks(
+                run_dir,
+                checkpoint_every=settings.checkpoint_every,
+                log_every=settings.trainer["log_every_n_steps"],
+                progress_bar=settings.trainer["enable_progress_bar"],
+            ),
+            *callbacks,
+        ],
         plugins=[AtomicCheckpointIO()],
         sync_batchnorm=on_gpu and (settings.devices != 1 or settings.num_nodes > 1),
         use_distributed_sampler=False,  # the suite's own samplers know their place

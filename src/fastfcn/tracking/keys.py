@@ -1,0 +1,14 @@
+"""Names of what a run logs to W&B, for those who write it and those who show it."""
+
+STEP = "trainer/global_step"  # Lightning's name
+IMAGES = "val/images"
+PREDICTION, TRUTH = "prediction", "truth"  # masks over them
+CLASS_TABLE = "val/iou_by_class"
+CONFUSION = "val/confusion_matrix"
+BEST_MIOU, BEST_PIXACC, BEST_PROTOCOL = "best/miou", "best/pixacc", "best/protocol"
+FPS, GFLOPS, PARAMETERS = "bench/fps", "bench/gflops", "bench/parameters"
+
+
+def class_key(name: str) -> str:
+    """Return the summary's key of a class's IoU."""
+    return f"iou/{name}"

@@ -1,0 +1,102 @@
+"""How a training ends: best.ckpt is scored, result.json written, and the W&B run told."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+
+from fastfcn.benchmarking.fps import frames_per_second
+from fastfcn.data.dataset import SegmentationData
+from fastfcn.data.loading import SegmentationLoaders
+from fastfcn.evaluation.final import score_whole_images, whole_image_metrics
+from fastfcn.evaluation.metrics import BEST_METRIC, Scores
+from fastfcn.evaluation.protocols import Protocol
+from fastfcn.reporting.result import build_result, write_result
+from fastfcn.reporting.tables import print_scores
+from fastfcn.tracking.logging import RunLogger
+from fastfcn.tracking.results import log_checkpoint, log_scores, log_speed
+from fastfcn.training.callbacks import BestCheckpoint
+from fastfcn.training.config import RunConfig
+from fastfcn.training.module import SegmentationModule
+
+log = logging.getLogger(__name__)
+
+CENTRE_CROPS = "centre crops"  # how scores while training are made, beside the named protocols
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of."""
+
+    data: SegmentationData
+    loaders: SegmentationLoaders
+    module: SegmentationModule
+    trainer: L.Trainer
+
+
+def conclude(parts: Parts, protocol: Protocol | None, settings: RunConfig, run_dir: Path, started: float) -> None:
+    """Score best.ckpt on centre crops, and on whole images by `protocol` where there is one; the last scores count."""
+    trainer, data = parts.trainer, parts.data
+    best = best_checkpoint(trainer)
+    trainer.validate(parts.module, datamodule=parts.loaders, ckpt_path=best, weights_only=True, verbose=False)
+    scores = parts.module.last_scores
+    assert scores is not None
+    metrics = {BEST_METRIC: scores.miou, "val/pixacc": scores.pixacc}
+    if protocol is not None:
+        scores = score_whole_images(
+            trainer,
+            parts.module.network,
+            data,
+            protocol,
+            run_dir=run_dir,
+            pictures=settings.pictures,
+            workers=parts.loaders.workers,
+        )
+        metrics |= whole_image_metrics(scores, data.val_split, protocol)
+    if not trainer.is_global_zero:
+        return
+    title = f"{'best.ckpt' if best else 'last weights'} on {data.name} {data.val_split}"
+    print_scores(scores, data.classes, title=f"{title}, {f'protocol {protocol.name}' if protocol else CENTRE_CROPS}")
+    result = build_result(
+        metrics=metrics,
+        iou=dict(zip(data.classes, scores.iou.tolist(), strict=True)),
+        network=parts.module.network,
+        device=trainer.strategy.root_device,
+        data=data.name,
+        seed=settings.seed,
+        seconds=time.perf_counter() - started,
+        experiment=settings.experiment,
+        row=settings.row,
+        steps=trainer.global_step,
+        protocol=None if protocol is None else protocol.name,
+        split=data.val_split,
+    )
+    for logger in trainer.loggers:
+        if isinstance(logger, RunLogger):
+            tell(logger, parts, scores, result, best)
+    write_result(run_dir / "result.json", result)
+
+
+def tell(logger: RunLogger, parts: Parts, scores: Scores, result: Mapping[str, Any], best: str | None) -> None:
+    """Log to W&B what result.json says, the speed of the network as trained, and best.ckpt where that was asked for."""
+    run, network = logger.experiment, parts.module.network
+    whole = {name: value for name, value in result["metrics"].items() if name not in (BEST_METRIC, "val/pixacc")}
+    if whole:
+        run.log({**whole, "epoch": parts.trainer.current_epoch})
+    log_scores(run, scores, parts.data.classes, protocol=result["protocol"] or CENTRE_CROPS)
+    fps = frames_per_second(network, parts.trainer.strategy.root_device)
+    log_speed(run, fps=fps, gflops=result["gflops"], parameters=result["parameters"])
+    if logger.options.checkpoint and best:
+        log_checkpoint(run, Path(best), result["metrics"])
+
+
+def best_checkpoint(trainer: L.Trainer) -> str | None:
+    """Return this run's best checkpoint, or None if nothing was validated."""
+    path = next(each.best_model_path for each in trainer.checkpoint_callbacks if isinstance(each, BestCheckpoint))
+    if not path:
+        log.warning("nothing was validated while training, so there is no best.ckpt; the last weights are scored")
+    return path or None

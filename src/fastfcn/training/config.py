@@ -1,0 +1,37 @@
+"""What conf/train.yaml composes to."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig
+
+from fastfcn.composition import plain, typed
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The root of conf/train.yaml, resolved; nodes are plain dicts."""
+
+    model: dict[str, Any]
+    data: dict[str, Any]
+    recipe: dict[str, Any]
+    augmentation: dict[str, Any]
+    loss: dict[str, Any]
+    trainer: dict[str, Any]
+    logger: dict[str, Any]
+    seed: int
+    resume: str | None
+    init: str | None
+    devices: int
+    num_nodes: int
+    checkpoint_every: int
+    pictures: int
+    suggested: dict[str, Any] | None = None
+    protocol: dict[str, Any] | None = None
+    experiment: str | None = None
+    row: str | None = None
+
+
+def read_config(config: DictConfig) -> RunConfig:
+    """Resolve the root configuration. Raises ValueError for a value not given or a key or value that does not fit."""
+    return typed(RunConfig, plain(config))
