@@ -1,42 +1,62 @@
 """Logging never blocks, prompts or mixes runs."""
 
 import csv
-import socket
 from pathlib import Path
 
 import pytest
 
-from fastfcn.tracking.logging import Logging, csv_logger
+from fastfcn.tracking.identity import identify, last_id
+from fastfcn.tracking.logging import csv_logger
 from tests.conftest import TINY_RUN
 
-ONLINE = Logging(mode="online", project="tests", entity=None)
+NETWORK = {"backbone": "tu-resnet18", "output_stride": 8, "upsampling": "none", "head": "psp"}
 
 
 def test_every_training_in_a_process_is_an_offline_run_of_its_own(tmp_path: Path, script, monkeypatch) -> None:
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     for name in ("first", "second"):
         script("train", *TINY_RUN, "recipe.epochs=1", "logger=offline", f"hydra.run.dir={tmp_path / name}")
-    runs = [list((tmp_path / name / "wandb").glob("offline-run-*/run-*.wandb")) for name in ("first", "second")]
-    assert [len(files) for files in runs] == [1, 1]
-    assert runs[0][0].name != runs[1][0].name
-    assert all(files[0].stat().st_size > 1000 for files in runs)
+    first, second = (last_id(tmp_path / name) for name in ("first", "second"))
+    assert first != second
+    assert None not in (first, second)
     assert not (Path.cwd() / "wandb").exists()
 
 
-def test_online_without_a_key_falls_back(monkeypatch: pytest.MonkeyPatch, caplog) -> None:
-    monkeypatch.setattr("wandb.login", lambda **_: False)
-    assert ONLINE._reachable_mode() == "offline"
-    assert "needs a W&B key" in caplog.text
+def test_a_run_is_named_by_its_row_and_seed() -> None:
+    known = {"network": NETWORK, "data": "camvid", "seed": 2, "folders": ()}
+    identity = identify(experiment="heads", row="psp_dilated", **known)
+    assert (identity.name, identity.row, identity.group) == ("psp_dilated-seed2", "psp_dilated", "heads")
+    assert identity.tags == (
+        "backbone=tu-resnet18", "output_stride=8", "upsampling=none", "head=psp", "data=camvid", "seed=2",
+    )  # fmt: skip
+    assert identify(experiment=None, row=None, **known).name == "psp_none_os8-seed2"
 
 
-def test_online_without_network_falls_back(monkeypatch: pytest.MonkeyPatch, caplog) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError("network is unreachable")
+def test_tags_are_no_longer_than_wandb_takes() -> None:
+    long = {**NETWORK, "backbone": "tu-" + "x" * 80}
+    tags = identify(network=long, data="shapes", seed=0, experiment=None, row=None, folders=()).tags
+    assert max(map(len, tags)) == 64
 
-    monkeypatch.setattr("wandb.login", lambda **_: True)
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    assert ONLINE._reachable_mode() == "offline"
-    assert "cannot be reached (network is unreachable); logging offline" in caplog.text
+
+def test_the_latest_fragment_tells_the_id_online_or_offline(tmp_path: Path) -> None:
+    assert last_id(tmp_path) is None
+    for name in ("offline-run-20260101_100000-aaa", "run-20260102_100000-bbb", "offline-run-20251231_100000-ccc"):
+        folder = tmp_path / "wandb" / name
+        folder.mkdir(parents=True)
+        (folder / f"run-{name[-3:]}.wandb").touch()
+    assert last_id(tmp_path) == "bbb"
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("logger.mode=onlin", "logger.mode=onlin does not fit"),
+        ("logger.images=-1", "logger.images must be 0 or more"),
+        ("logger.images_every=0", "logger.images_every must be 1 or more"),
+    ],
+)
+def test_wrong_options_are_refused(option: str, reason: str, fails, tmp_path: Path) -> None:
+    assert reason in fails("train", *TINY_RUN, option, f"hydra.run.dir={tmp_path}")
 
 
 def test_a_resumed_run_keeps_its_earlier_rows(tmp_path: Path) -> None:

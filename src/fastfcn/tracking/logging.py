@@ -102,7 +102,7 @@ class RunLogger(WandbLogger):
                 log.warning("logger.mode=online needs a W&B key (wandb login, or WANDB_API_KEY); %s", INSTEAD)
             except WandbError as error:
                 reason = str(error).partition("\n")[0]
-                log.warning("W&B at %s: %s; %s", wandb.Settings().base_url, reason, INSTEAD)
+                log.warning("W&B at %s: %s; %s", wandb.setup().settings.base_url, reason, INSTEAD)
         return self._init("offline")
 
     def _init(self, mode: Literal["offline", "online"]) -> wandb.Run:

@@ -156,10 +156,10 @@ def build_loggers(
         row=settings.row,
         folders=(run_dir, *([] if resumed is None else [resumed.path.parents[1]])),
     )
-    colours = {name: hexadecimal(colour) for name, colour in zip(data.classes, data.palette, strict=True)}
+    legend = {"classes": list(data.classes), "palette": [hexadecimal(colour) for colour in data.palette]}
     return options.loggers(
         run_dir,
-        config={**settings.__dict__, "row": identity.row, "network": described, "classes": colours},
+        config={**settings.__dict__, "row": identity.row, "network": described, **legend},
         identity=identity,
         resume_step=None if resumed is None else resumed.step,
     )

@@ -1,0 +1,107 @@
+"""logger.mode=online where W&B cannot be had: one line, offline, and soon."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import wandb
+
+from fastfcn.tracking import logging
+from fastfcn.tracking.identity import Identity
+from fastfcn.tracking.logging import CONNECT_SECONDS, Logging, RunLogger
+from fastfcn.tracking.offline import read_runs
+from tests.tracking.serving import KEY, Refusing, served
+
+IDENTITY = Identity(id=None, name="jpu-seed0", row="jpu", group="upsampling", tags=("head=encnet",))
+ONLINE = Logging(mode="online", project="tests", entity=None, images=0, images_every=1, checkpoint=False)
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    with served(Refusing) as host:
+        yield host
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A host that takes connections and never answers, as a firewall may."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def closed() -> str:
+    """A port at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def log_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    """Open an online run at a host, log a line, close it, and return the seconds to open it and what was warned of."""
+    monkeypatch.setattr(logging, "CONNECT_SECONDS", 2.0)
+    monkeypatch.delenv("WANDB_MODE")
+    wandb.teardown()  # it reads the environment once
+
+    def call(host: str | None, key: str | None = KEY) -> tuple[float, list[str]]:
+        if host is not None:
+            monkeypatch.setenv("WANDB_BASE_URL", host)
+        if key is None:
+            monkeypatch.delenv("WANDB_API_KEY", raising=False)
+        else:
+            monkeypatch.setenv("WANDB_API_KEY", key)
+        logger = RunLogger(ONLINE, tmp_path, config={"seed": 0}, identity=IDENTITY)
+        started = time.perf_counter()
+        logger.log_metrics({"loss": 1.0}, step=0)
+        seconds = time.perf_counter() - started
+        logger.close(0)
+        wandb.teardown()  # waits for the file
+        (run,) = [run for run in read_runs([tmp_path]) if run.history]
+        assert run.history[0]["loss"] == 1.0
+        assert (run.name, run.exit_code) == ("jpu-seed0", 0)
+        return seconds, [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+    yield call
+    wandb.teardown()
+
+
+def test_a_timeout_leaves_time_for_the_training_to_start() -> None:
+    assert CONNECT_SECONDS <= 12  # of the 15 that an online run may start later
+
+
+def test_without_a_key(log_one, closed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # whose .netrc may have one
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    seconds, warnings = log_one(closed, key=None)
+    assert seconds < 5
+    assert len(warnings) == 1
+    assert "needs a W&B key" in warnings[0]
+
+
+def test_a_key_that_is_none(log_one, closed: str) -> None:
+    _, warnings = log_one(closed, key="short")
+    assert len(warnings) == 1
+    assert "WANDB_API_KEY invalid" in warnings[0]
+    assert "logging offline" in warnings[0]
+
+
+def test_without_a_network(log_one, closed: str) -> None:
+    seconds, warnings = log_one(closed)
+    assert seconds < 8
+    assert len(warnings) == 1
+    assert closed in warnings[0]
+    assert warnings[0].endswith("logging offline, upload later with wandb sync")
+
+
+def test_a_host_that_never_answers(log_one, silent: str) -> None:
+    seconds, warnings = log_one(silent)
+    assert seconds < 8
+    assert len(warnings) == 1
+
+
+def test_a_host_that_refuses_the_key(log_one, refusing: str) -> None:
+    _, warnings = log_one(refusing)
+    assert len(warnings) == 1
+    assert refusing in warnings[0]
