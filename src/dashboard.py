@@ -7,6 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fastfcn.optional import require
+
+EXTRA = "dashboard"
 OPTIONS: dict[str, dict[str, str | None]] = {
     "push": {"project": "fastfcn", "entity": None},
     "spec": {"project": "fastfcn", "entity": "entity", "output": "dashboard.json"},
@@ -60,6 +63,7 @@ def show(roots: tuple[Path, ...], port: str) -> None:
         raise ValueError("view needs a folder of runs, such as outputs/sweeps/upsampling")
     if not port.isdigit() or int(port) > 65535:
         raise ValueError(f"port must be a number from 0 (any) to 65535, got {port}")
+    require("tensorboard", extra=EXTRA, what="view")
     from fastfcn.tracking.view import view
 
     view(roots, port=int(port), announce=lambda line: print(line, flush=True))
@@ -67,6 +71,7 @@ def show(roots: tuple[Path, ...], port: str) -> None:
 
 def build(command: str, roots: tuple[Path, ...], options: dict[str, str]) -> None:
     """Write the dashboard, or save it at W&B."""
+    require("wandb_workspaces", extra=EXTRA, what=command)
     from fastfcn.files import write_atomically
     from fastfcn.tracking.dashboard import push, specification
     from fastfcn.tracking.offline import read_runs

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from hydra.core.config_store import ConfigStore
 
-from fastfcn.sweeping.optional import require
+from fastfcn.optional import require
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "experiments"

@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastfcn.optional import require
 from fastfcn.sweeping.backend import Backend
 from fastfcn.sweeping.execution import run_job
 from fastfcn.sweeping.job import Job, clean_environment
-from fastfcn.sweeping.optional import require
 from fastfcn.sweeping.process import GRACE_SECONDS
 from fastfcn.sweeping.status import Status
 

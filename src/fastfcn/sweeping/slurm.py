@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fastfcn.optional import require
 from fastfcn.sweeping.backend import Backend, status_of
 from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.needs import Needs
-from fastfcn.sweeping.optional import require
 from fastfcn.sweeping.partition import Partition, read_partition, slurm
 from fastfcn.sweeping.process import GRACE_SECONDS
 from fastfcn.sweeping.slurm_task import SlurmTask

@@ -1,6 +1,6 @@
 """Offline W&B runs as TensorBoard's event files: curves, pictures, scores of classes, options against results."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,9 @@ class Exporter:
     def update(self) -> list[str]:
         """Write what is new and return the names of all runs. Raises ValueError or OSError for what cannot be read."""
         runs = read_runs(self.roots)
-        names = unique_names(runs)
+        names, varied = unique_names(runs), varied_options(runs)
         for run, name in zip(runs, names, strict=True):
-            self._write(run, name)
+            self._write(run, name, varied)
         return names
 
     def close(self) -> None:
@@ -43,7 +43,7 @@ class Exporter:
         for writer in self._writers.values():
             writer.close()
 
-    def _write(self, run: OfflineRun, name: str) -> None:
+    def _write(self, run: OfflineRun, name: str, varied: Collection[str]) -> None:
         if run.id not in self._writers:
             self._writers[run.id] = SummaryWriter(str(self.folder / name))
         writer, known = self._writers[run.id], self._rows.get(run.id, 0)
@@ -58,7 +58,7 @@ class Exporter:
         self._rows[run.id] = max(known, len(run.history))
         if run.exit_code is not None and run.id not in self._ended:
             self._ended.add(run.id)
-            write_outcome(writer, run)
+            write_outcome(writer, run, varied)
         writer.flush()
 
 
@@ -88,18 +88,26 @@ def colours(run: OfflineRun) -> tuple[Colour, ...]:
     return tuple((int(code[:2], 16), int(code[2:4], 16), int(code[4:], 16)) for code in codes)
 
 
-def write_outcome(writer: SummaryWriter, run: OfflineRun) -> None:
-    """Write what a finished run says of itself: IoU a class, and its options with its results."""
+def write_outcome(writer: SummaryWriter, run: OfflineRun, varied: Collection[str]) -> None:
+    """Write what a finished run says of itself: IoU a class, and its `varied` options with its results."""
     summary = {key: value for key, value in run.summary.items() if isinstance(value, int | float)}
     iou = {name: summary.get(keys.class_key(name)) for name in run.config.get("classes", {})}
     if any(value is not None for value in iou.values()):
         lines = [f"| {name} | {'absent' if value is None else f'{100 * value:.2f}'} |" for name, value in iou.items()]
         writer.add_text("IoU of each class, %", "\n".join(["| class | IoU |", "|---|---:|", *lines]))
     results = {key: float(value) for key, value in summary.items() if key.startswith(RESULTS)}
-    for part in hparams(options(run.config), results):  # type: ignore[no-untyped-call]
+    chosen = {name: value for name, value in options(run.config).items() if name in varied}
+    for part in hparams(chosen, results):  # type: ignore[no-untyped-call]
         writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]  # add_hparams writes a run of its own
     for key, value in results.items():
         writer.add_scalar(key, value)
+
+
+def varied_options(runs: Sequence[OfflineRun]) -> set[str]:
+    """Name the options in which runs differ, and row and seed."""
+    flat = [options(run.config) for run in runs]
+    names = {name for each in flat for name in each}
+    return {"row", "seed"} | {name for name in names if len({each.get(name) for each in flat}) > 1}
 
 
 def options(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | float | str]:

@@ -11,6 +11,7 @@ from fastfcn.tracking.tensorboard import Exporter
 
 HOST = "127.0.0.1"
 REFRESH_SECONDS = 10.0
+START = "?tagFilter=val%2F#timeseries"  # curves and pictures of validation
 IMAGES = 200  # kept of each tag; TensorBoard's own 10 are fewer than the epochs shown
 
 
@@ -28,7 +29,7 @@ def view(
             if not names:
                 raise ValueError(f"no W&B run below {', '.join(map(str, roots))}; runs are logged unless logger=csv")
             announce(f"{len(names)} runs: {', '.join(names)}")
-            announce(f"{serve(Path(folder), port)} (Ctrl-C ends it)")
+            announce(f"{serve(Path(folder), port)}{START} (Ctrl-C ends it)")
             while forever():
                 time.sleep(REFRESH_SECONDS)
                 exporter.update()

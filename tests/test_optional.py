@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastfcn.sweeping.optional import require
+from fastfcn.optional import require
 
 
 def test_a_missing_package_comes_with_the_command_that_installs_it() -> None:

@@ -1,4 +1,4 @@
-"""Packages that only some launchers need."""
+"""Packages that only some commands need."""
 
 import importlib
 from types import ModuleType
