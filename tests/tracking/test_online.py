@@ -1,6 +1,12 @@
 """logger.mode=online where W&B cannot be had: one line, offline, and soon."""
 
+import contextlib
+import os
+import pty
+import select
+import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +18,8 @@ from fastfcn.tracking import logging
 from fastfcn.tracking.identity import Identity
 from fastfcn.tracking.logging import CONNECT_SECONDS, Logging, RunLogger
 from fastfcn.tracking.offline import read_runs
+from tests.conftest import TINY_RUN
+from tests.sweeping.commands import ROOT
 from tests.tracking.serving import KEY, Refusing, served
 
 IDENTITY = Identity(id=None, name="jpu-seed0", row="jpu", group="upsampling", tags=("head=encnet",))
@@ -105,3 +113,25 @@ def test_a_host_that_refuses_the_key(log_one, refusing: str) -> None:
     _, warnings = log_one(refusing)
     assert len(warnings) == 1
     assert refusing in warnings[0]
+
+
+@pytest.mark.slow
+def test_at_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
+    """A training of its own at a terminal that nobody types at."""
+    arguments = [*TINY_RUN, "recipe.epochs=1", "logger=online", f"hydra.run.dir={tmp_path / 'run'}"]
+    environment = {**os.environ, "HOME": str(tmp_path), "NETRC": str(tmp_path / "netrc"), "OMP_NUM_THREADS": "1"}
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        environment.pop(name, None)
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(ROOT)
+        os.execve(sys.executable, [sys.executable, "src/train.py", *arguments], environment)
+    said, deadline = b"", time.monotonic() + 120
+    with contextlib.suppress(OSError):  # the terminal is gone with its process
+        while select.select([terminal], [], [], max(deadline - time.monotonic(), 0))[0]:
+            said += os.read(terminal, 4096)
+    if time.monotonic() > deadline:
+        os.kill(process, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, said[-2000:]
+    assert b"needs a W&B key" in said
+    assert (tmp_path / "run" / "result.json").exists()

@@ -20,8 +20,12 @@ MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss, see
 class Throughput(Callback):
     """Logs `images/s` of training over all processes and `data_wait`, the share of the time spent waiting for batches.
 
-    Both are means since the epoch or the resumed run began; `data_wait` is the first process's.
+    Both are means since the epoch or the resumed run began. `data_wait` is the first process's, logged at every
+    `every`-th step.
     """
+
+    def __init__(self, *, every: int) -> None:
+        self.every = every
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin to count, in the midst of an epoch if the run is resumed there."""
@@ -38,7 +42,8 @@ class Throughput(Callback):
         self._images += len(batch.image) * trainer.world_size
         passed = time.perf_counter() - self._since
         pl_module.log("images/s", self._images / passed, prog_bar=True, on_step=True, on_epoch=False)
-        pl_module.log("data_wait", (_loader(trainer).waited - self._waited) / passed, on_step=True, on_epoch=False)
+        if trainer.global_step % self.every == 0:  # each line costs a tenth of a millisecond
+            pl_module.log("data_wait", (_loader(trainer).waited - self._waited) / passed, on_step=True, on_epoch=False)
 
 
 class GradientNorm(Callback):
