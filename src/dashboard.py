@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             build(given.command, roots, options)
     except (ValueError, OSError) as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":  # as for the other scripts
+            raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -22,7 +22,7 @@ def test_the_same_images_are_shown_every_few_epochs_and_at_the_end(logged: Offli
     lines = [line for line in logged.history if keys.IMAGES in line]
     assert [line["epoch"] for line in lines] == [0, 2, 3]
     assert [line[keys.STEP] for line in lines] == [
-        line[keys.STEP] + 1 for line in logged.history if "val/miou" in line and line["epoch"] != 1
+        line[keys.STEP] for line in logged.history if "val/miou" in line and line["epoch"] != 1
     ]
     assert [line[keys.IMAGES]["captions"] for line in lines] == [["val_00000", "val_00002", "val_00004"]] * 3
     truth = Shapes(size=64, val_images=5).split("val")[2]
@@ -39,7 +39,6 @@ def test_the_checkpoint_is_an_artifact_where_asked(logged_folder: Path, logged: 
 
 
 def test_nothing_lies_outside_the_run(logged_folder: Path) -> None:
-    assert not (Path.cwd() / "wandb").exists()
     assert {path.name for path in logged_folder.iterdir()} == {
         ".hydra", "checkpoints", "config.yaml", "metrics.csv", "result.json", "train.log", "wandb",
     }  # fmt: skip

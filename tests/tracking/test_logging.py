@@ -14,6 +14,7 @@ NETWORK = {"backbone": "tu-resnet18", "output_stride": 8, "upsampling": "none", 
 
 def test_every_training_in_a_process_is_an_offline_run_of_its_own(tmp_path: Path, script, monkeypatch) -> None:
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
     for name in ("first", "second"):
         script("train", *TINY_RUN, "recipe.epochs=1", "logger=offline", f"hydra.run.dir={tmp_path / name}")
     first, second = (last_id(tmp_path / name) for name in ("first", "second"))

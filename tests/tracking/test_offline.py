@@ -1,6 +1,7 @@
 """Offline runs read back: what is damaged, unfinished or in fragments."""
 
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,6 @@ def test_records_over_several_blocks_are_joined(tmp_path: Path) -> None:
 
 def framed(payload: bytes) -> bytes:
     """Write one record as a LevelDB log does, block by block."""
-    import zlib
-
     content, first = bytearray(b":W&B" + bytes(FILE_HEADER - 4)), True
     while payload:
         room = BLOCK - len(content) % BLOCK - 7

@@ -59,7 +59,7 @@ def test_no_network(dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         host = f"http://127.0.0.1:{server.getsockname()[1]}"
     monkeypatch.setenv("WANDB_BASE_URL", host)
-    monkeypatch.setattr("fastfcn.tracking.dashboard.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("fastfcn.tracking.dashboard.TIMEOUT", 1)
     said = dashboard("push", "entity=someone", fails=True).err
     assert said.startswith(f"error: W&B at {host} did not take the dashboard: ")
     assert said.count("\n") == 1

@@ -1,6 +1,7 @@
 """Offline runs as TensorBoard reads them."""
 
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from fastfcn.data.shapes import PALETTE, Shapes
 from fastfcn.reporting.pictures import CAPTION, GAP
 from fastfcn.tracking.keys import STEP
-from fastfcn.tracking.offline import OfflineRun, read_runs
+from fastfcn.tracking.offline import OfflineRun, merge, read_runs
 from fastfcn.tracking.tensorboard import Exporter, options, unique_names, varied_options
 
 NAME = "upsampling/jpu-seed3"
@@ -21,8 +22,9 @@ NAME = "upsampling/jpu-seed3"
 def exported(logged_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> EventAccumulator:
     folder = tmp_path_factory.mktemp("tensorboard")
     exporter = Exporter((logged_folder,), folder)
-    assert exporter.update() == [NAME]
-    assert exporter.update() == [NAME]  # what is written is not written again
+    exporter.update()
+    assert exporter.names == [NAME]
+    exporter.update()  # what is written is not written again
     exporter.close()
     return EventAccumulator(str(folder / NAME)).Reload()
 
@@ -41,9 +43,9 @@ def test_curves_are_those_that_were_logged(exported: EventAccumulator, logged: O
 def test_pictures_show_image_truth_and_prediction(exported: EventAccumulator) -> None:
     tags = exported.Tags()["images"]
     assert sorted(tags) == [f"val/images/val_0000{place}" for place in (0, 2, 4)]
-    events = exported.Images("val/images/val_00002")
-    assert [event.step for event in events] == [4, 12, 16]
-    shown = np.asarray(Image.open(io.BytesIO(events[-1].encoded_image_string)))
+    shown_events = exported.Images("val/images/val_00002")
+    assert [event.step for event in shown_events] == [3, 11, 15]
+    shown = np.asarray(Image.open(io.BytesIO(shown_events[-1].encoded_image_string)))
     side = 3 * 64  # enlarged
     truth = np.array(PALETTE, np.uint8)[Shapes(size=64, val_images=5).split("val")[2].mask]
     panel = shown[CAPTION:, side + GAP : 2 * side + GAP]
@@ -57,23 +59,72 @@ def test_options_and_results_are_in_the_table_of_hparams(exported: EventAccumula
     assert b"recipe.lr" not in content  # one run differs from no other
 
 
-def test_what_is_logged_later_is_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = OfflineRun("a", "row-seed0", history=[{STEP: 0, "loss": 3.0}], config={"row": "row"})
-    monkeypatch.setattr("fastfcn.tracking.tensorboard.read_runs", lambda _: [run])
+@pytest.fixture
+def exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exporter:
+    """An exporter of the runs that a test appends to `runs`, as if they had been read."""
     exporter = Exporter((tmp_path,), tmp_path)
+    exporter.runs = []
+    counter = itertools.count()
+    files = {Path(__file__): None}
+    monkeypatch.setattr("fastfcn.tracking.tensorboard.find_run_files", lambda _: files)
+    monkeypatch.setattr("fastfcn.tracking.tensorboard.read_runs", lambda _: exporter.runs)
+    update = exporter.update
+
+    def always() -> None:
+        exporter._state = {Path(str(next(counter))): (0, 0)}  # the files have changed
+        update()
+
+    exporter.update = always
+    return exporter
+
+
+def events(folder: Path, tag: str) -> list[tuple[int, float]]:
+    accumulator = EventAccumulator(str(folder / "row-seed0")).Reload()
+    return [(event.step, event.value) for event in accumulator.Scalars(tag)]
+
+
+def test_what_is_logged_later_is_added(exporter: Exporter, tmp_path: Path) -> None:
+    run = OfflineRun("a", "row-seed0", history=[{STEP: 0, "loss": 3.0}], config={"row": "row"})
+    exporter.runs.append(run)
     exporter.update()
     run.history.append({STEP: 1, "loss": 2.0})
     run.summary, run.exit_code = {"best/miou": 0.5}, 0
     exporter.update()
-    exporter.close()
-    events = EventAccumulator(str(tmp_path / "row-seed0")).Reload()
-    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(0, 3.0), (1, 2.0)]
-    assert events.Scalars("best/miou")[0].value == 0.5
+    assert events(tmp_path, "loss") == [(0, 3.0), (1, 2.0)]
+    assert events(tmp_path, "best/miou") == [(0, 0.5)]
+
+
+def test_a_restart_replaces_what_it_trains_again(exporter: Exporter, tmp_path: Path) -> None:
+    """A run that ended by preemption is watched, goes on from step 2, and ends well."""
+    rows = [{STEP: step, "loss": 1.0} for step in range(4)]
+    before = OfflineRun("a", "row-seed0", history=rows, config={"row": "row"}, exit_code=75, folders=[tmp_path / "1"])
+    exporter.runs.append(before)
+    exporter.update()
+    assert events(tmp_path, "loss") == [(step, 1.0) for step in range(4)]
+    after = OfflineRun("a", "row-seed0", history=[{STEP: 2, "loss": 2.0}], folders=[tmp_path / "2"])
+    exporter.runs[0] = merge(before, after)
+    exporter.update()
+    assert events(tmp_path, "loss") == [(0, 1.0), (1, 1.0), (2, 2.0)]
+    after.summary, after.exit_code = {"best/miou": 0.25}, 0
+    exporter.runs[0] = merge(before, after)
+    exporter.update()
+    assert events(tmp_path, "best/miou") == [(0, 0.25)]
+
+
+def test_a_run_that_cannot_be_read_hides_no_other(exporter: Exporter, tmp_path: Path) -> None:
+    lost = {STEP: 0, "val/images": {"filenames": ["a.jpg"], "captions": ["a"], "all_masks": [{}]}}
+    exporter.runs += [
+        OfflineRun("b", "lost", history=[lost], config={"palette": ["#000000"]}),
+        OfflineRun("a", "row-seed0", history=[{STEP: 0, "loss": 3.0}]),
+    ]
+    with pytest.raises(FileNotFoundError, match=r"a\.jpg of run b"):
+        exporter.update()
+    assert events(tmp_path, "loss") == [(0, 3.0)]
 
 
 def test_only_options_in_which_runs_differ_are_set_against_results() -> None:
     configs = [{"row": "a", "seed": 0, "recipe": {"lr": lr, "epochs": 5}, "_wandb": {"x": lr}} for lr in (0.1, 0.2)]
-    assert varied_options([OfflineRun(str(place), config=each) for place, each in enumerate(configs)]) == {
+    assert set(varied_options([OfflineRun(str(place), config=each) for place, each in enumerate(configs)])) == {
         "row", "seed", "recipe.lr",
     }  # fmt: skip
 

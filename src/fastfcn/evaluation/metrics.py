@@ -10,6 +10,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from fastfcn.data.dataset import IGNORE
 
 BEST_METRIC = "val/miou"  # selects best.ckpt; higher is better
+PIXACC = "val/pixacc"
 
 
 @dataclass

@@ -90,7 +90,8 @@ def gflops_by_part(network: Segmenter, size: int = 512) -> dict[str, float]:
     training = network.training
     network.eval()
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter:
-        network._call_impl(torch.zeros(1, 3, size, size, device=next(network.parameters()).device))  # type: ignore[no-untyped-call]
+        weight = next(network.parameters())
+        network._call_impl(weight.new_zeros(1, 3, size, size))  # type: ignore[no-untyped-call]
     network.train(training)
     counts = counter.get_flop_counts()
     root = type(network).__name__

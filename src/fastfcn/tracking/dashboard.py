@@ -13,7 +13,7 @@ from wandb_workspaces.reports import v2 as wr
 from fastfcn.tracking.panels import Topic, topics
 
 NAME = "FastFCN ablations"
-CONNECT_SECONDS = 10
+TIMEOUT = 10  # seconds
 PINNED = ("summary:best/miou", "summary:best/pixacc", "summary:bench/fps", "summary:bench/gflops")
 
 
@@ -75,7 +75,7 @@ def push(project: str, entity: str, classes: Sequence[str]) -> tuple[str, str]:
     try:
         if not wandb.login(prompt=False, verify=False):
             raise ValueError("push needs a W&B key: wandb login, or WANDB_API_KEY; `dashboard.py spec` does without")
-        if project not in (known.name for known in wandb.Api(timeout=CONNECT_SECONDS).projects(entity)):
+        if project not in (known.name for known in wandb.Api(timeout=TIMEOUT).projects(entity)):
             raise ValueError(f"W&B has no project {entity}/{project}; upload a run to it first, with wandb sync")
         workspace = build_workspace(project, entity, classes).save()
         report = build_report(project, entity, classes, online=True).save()

@@ -1,6 +1,6 @@
 """Which run a training is on a dashboard: the same one after a restart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def identify(
     seed: int,
     experiment: str | None,
     row: str | None,
-    folders: tuple[Path, ...],
+    folders: Sequence[Path],
 ) -> Identity:
     """Name a run after its table's row, or else after its `network` (as `reporting.result.describe` has it).
 

@@ -1,6 +1,7 @@
 """The same validation images every few epochs, with prediction and truth as masks that W&B lays over them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -15,7 +16,7 @@ from fastfcn.data.dataset import IGNORE, Example, Sample, SegmentationData, UInt
 from fastfcn.data.loading import normalise
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.tracking.keys import IMAGES, PREDICTION, STEP, TRUTH
-from fastfcn.tracking.logging import RunLogger
+from fastfcn.tracking.logging import run_loggers
 
 
 class ValidationImages(Callback):
@@ -33,20 +34,32 @@ class ValidationImages(Callback):
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Predict and log, if it is time."""
-        loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
+        loggers = run_loggers(trainer.loggers)
         if trainer.is_global_zero and loggers and self.count and self._due(trainer):
-            network = pl_module.network
-            assert isinstance(network, Segmenter)
             examples = self._examples()
             crops = [self.augmentation.validate(example) for example in examples]
-            with trainer.precision_plugin.val_step_context():
-                images = normalise(torch.stack([crop.image for crop in crops]).to(pl_module.device))
-                labels = network.forward(images.to(next(network.parameters()).dtype)).logits.argmax(1)
+            labels = [self._predict(crop, trainer, pl_module) for crop in crops]
             self._shown = trainer.current_epoch
             shown = show([example.name for example in examples], crops, labels, class_labels(self.data.classes))
-            row = {IMAGES: shown, "epoch": trainer.current_epoch, STEP: trainer.global_step}
+            step = trainer.global_step - 1  # as Lightning counts for the scores of this epoch
             for logger in loggers:
-                logger.experiment.log(row)
+                logger.experiment.log({IMAGES: shown, "epoch": trainer.current_epoch, STEP: step})
+
+    def state_dict(self) -> dict[str, Any]:
+        """Remember the last epoch shown."""
+        return {"shown": self._shown}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting from there."""
+        self._shown = state_dict["shown"]
+
+    def _predict(self, crop: Sample, trainer: L.Trainer, pl_module: L.LightningModule) -> Tensor:
+        """Return the labels (H, W) of one crop; `forward` leaves a compiled network alone."""
+        network = pl_module.network
+        assert isinstance(network, Segmenter)
+        image = normalise(crop.image[None].to(pl_module.device)).to(next(network.parameters()).dtype)
+        with trainer.precision_plugin.val_step_context():
+            return network.forward(image).logits[0].argmax(0)
 
     def _due(self, trainer: L.Trainer) -> bool:
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
@@ -65,8 +78,10 @@ def class_labels(classes: Sequence[str]) -> dict[int, str]:
     return {**dict(enumerate(classes)), IGNORE: "ignored"}
 
 
-def show(names: Sequence[str], crops: Sequence[Sample], labels: Tensor, values: Mapping[int, str]) -> list[wandb.Image]:
-    """Pair uint8 crops with predicted `labels` (B, H, W); pictures of floats would come out black."""
+def show(
+    names: Sequence[str], crops: Sequence[Sample], labels: Sequence[Tensor], values: Mapping[int, str]
+) -> list[wandb.Image]:
+    """Pair uint8 crops with predicted `labels` (H, W); pictures of floats would come out black."""
     return [
         wandb.Image(
             _array(crop.image.permute(1, 2, 0)),

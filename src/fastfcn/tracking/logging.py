@@ -3,7 +3,8 @@
 import csv
 import logging
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from wandb.errors import Error as WandbError
+from wandb.sdk.lib.runid import generate_id
 
 from fastfcn.sweeping.process import PREEMPTED
 from fastfcn.tracking.identity import JOB_TYPE, Identity
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 
 FOLDERS = ("WANDB_DATA_DIR", "WANDB_CACHE_DIR")  # else tables and artifacts are staged in the home folder
 CONNECT_SECONDS = 10.0  # to reach W&B; then the run is logged offline
+FINISH_SECONDS = 60.0  # to upload what is left; then it lies in the run's folder, for wandb sync
 INSTEAD = "logging offline, upload later with wandb sync"
 
 
@@ -67,6 +70,7 @@ class RunLogger(WandbLogger):
         self.run_dir = run_dir
         self.config = config
         self.identity = identity
+        self.run_id = identity.id or generate_id()
         self._set: list[str] = []  # environment variables
 
     @property
@@ -96,6 +100,7 @@ class RunLogger(WandbLogger):
         self._set = [name for name in FOLDERS if name not in os.environ]
         os.environ.update(dict.fromkeys(self._set, str(self.run_dir / "wandb")))
         if self.options.mode == "online":
+            known = set((self.run_dir / "wandb").glob("run-*"))
             try:
                 if wandb.login(prompt=False, verify=False):
                     return self._init("online")
@@ -103,6 +108,10 @@ class RunLogger(WandbLogger):
             except WandbError as error:
                 reason = str(error).partition("\n")[0]
                 log.warning("W&B at %s: %s; %s", wandb.setup().settings.base_url, reason, INSTEAD)
+                wandb.teardown()  # which still holds the run's id
+                for attempt in (self.run_dir / "wandb").glob(f"run-*-{self.run_id}"):
+                    if attempt not in known:
+                        shutil.rmtree(attempt, ignore_errors=True)
         return self._init("offline")
 
     def _init(self, mode: Literal["offline", "online"]) -> wandb.Run:
@@ -112,24 +121,28 @@ class RunLogger(WandbLogger):
             project=self.options.project,
             entity=self.options.entity,
             dir=self.run_dir,
-            id=identity.id,
+            id=self.run_id,
             name=identity.name,
             group=identity.group,
             job_type=JOB_TYPE,
             tags=identity.tags,
             config=dict(self.config),
             resume="allow",
-            settings=wandb.Settings(init_timeout=CONNECT_SECONDS),
+            settings=wandb.Settings(init_timeout=CONNECT_SECONDS, finish_timeout=FINISH_SECONDS),
         )
         log.info("W&B run %s (%s) in %s/wandb", run.name, mode, self.run_dir)
         return run
 
 
-def close_loggers(loggers: list[Logger], exit_code: int) -> None:
+def run_loggers(loggers: Iterable[Logger]) -> list[RunLogger]:
+    """Return those that log to W&B: one, or none."""
+    return [logger for logger in loggers if isinstance(logger, RunLogger)]
+
+
+def close_loggers(loggers: Iterable[Logger], exit_code: int) -> None:
     """End the W&B run, marked with the exit code of the training."""
-    for logger in loggers:
-        if isinstance(logger, RunLogger):
-            logger.close(exit_code)
+    for logger in run_loggers(loggers):
+        logger.close(exit_code)
 
 
 def csv_logger(run_dir: Path, resume_step: int | None) -> CSVLogger:

@@ -6,7 +6,7 @@ from typing import Any
 
 from wandb_workspaces.reports import v2 as wr
 
-from fastfcn.evaluation.metrics import BEST_METRIC
+from fastfcn.evaluation.metrics import BEST_METRIC, PIXACC
 from fastfcn.tracking import keys
 
 ROW = wr.Config("row")  # what runs that differ by their seed share
@@ -44,7 +44,7 @@ def topics(classes: Sequence[str] = ()) -> tuple[Topic, ...]:
             "their standard deviation.",
             (
                 _line("mIoU of centre crops", BEST_METRIC, x=EPOCH),
-                _line("pixAcc of centre crops", "val/pixacc", x=EPOCH),
+                _line("pixAcc of centre crops", PIXACC, x=EPOCH),
                 _bars("mIoU of best.ckpt", keys.BEST_MIOU),
                 _bars("pixAcc of best.ckpt", keys.BEST_PIXACC),
             ),

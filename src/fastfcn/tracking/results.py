@@ -29,13 +29,17 @@ def log_scores(run: wandb.Run, scores: Scores, classes: Sequence[str], *, protoc
 
 
 def confusion_chart(scores: Scores, classes: Sequence[str]) -> CustomChart:
-    """Draw the accumulated matrix; W&B's own function would count pixel by pixel."""
-    counts = scores.confusion.tolist()
+    """Draw the accumulated matrix, but for pairs that never occur; W&B's own function would count pixel by pixel.
+
+    A table takes 10,000 rows: of more pairs the commonest are kept.
+    """
     rows = [
         [truth, prediction, count]
-        for truth, line in zip(classes, counts, strict=True)
+        for truth, line in zip(classes, scores.confusion.tolist(), strict=True)
         for prediction, count in zip(classes, line, strict=True)
+        if count
     ]
+    rows = sorted(rows, key=lambda row: -row[2])[: wandb.Table.MAX_ROWS]
     return wandb.plot_table(
         "wandb/confusion_matrix/v1",
         wandb.Table(columns=["Actual", "Predicted", "nPredictions"], data=rows),

@@ -1,6 +1,6 @@
 """Offline W&B runs as TensorBoard's event files: curves, pictures, scores of classes, options against results."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,59 +13,95 @@ from torch.utils.tensorboard.summary import hparams
 from fastfcn.data.palette import Colour
 from fastfcn.reporting.pictures import comparison
 from fastfcn.tracking import keys
-from fastfcn.tracking.offline import OfflineRun, read_runs
+from fastfcn.tracking.offline import OfflineRun, find_run_files, read_runs
 
-HIDDEN = ("_", "logger.", "classes", "palette", "trainer.")  # beginnings of names that no chart needs
 AXES = (keys.STEP, "epoch")
-RESULTS = ("best/", "bench/")  # beginnings of the summary's keys that options are set against
+HIDDEN = ("_", "logger.", "classes", "palette")  # beginnings of options that are no choice of an experiment
+RESULTS = (keys.BEST_MIOU, keys.BEST_PIXACC, keys.FPS, keys.GFLOPS, keys.PARAMETERS)
+
+Options = dict[str, bool | float | str]
+
+
+@dataclass
+class Written:
+    """What TensorBoard has been told of a run: so many rows, from so many fragments."""
+
+    writer: SummaryWriter
+    fragments: int
+    rows: int = 0
 
 
 @dataclass
 class Exporter:
-    """Writes the runs below `roots` into a folder a run below `folder`, and later what they have gained since."""
+    """Writes the runs below `roots` into a folder a run below `folder`, and later what they have gained since.
+
+    The options that runs are compared by are those in which they differ at first.
+    """
 
     roots: tuple[Path, ...]
     folder: Path
-    _writers: dict[str, SummaryWriter] = field(default_factory=dict)
-    _rows: dict[str, int] = field(default_factory=dict)  # already written, by run
-    _ended: set[str] = field(default_factory=set)
+    names: list[str] = field(default_factory=list)
+    _written: dict[str, Written] = field(default_factory=dict)
+    _compared: Options | None = None
+    _state: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
-    def update(self) -> list[str]:
-        """Write what is new and return the names of all runs. Raises ValueError or OSError for what cannot be read."""
+    def update(self) -> None:
+        """Write what is new. Raises ValueError or OSError, once all else is written, for what cannot be read.
+
+        The next call goes on from there.
+        """
+        state = {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in find_run_files(self.roots)}
+        if state == self._state:
+            return
         runs = read_runs(self.roots)
-        names, varied = unique_names(runs), varied_options(runs)
-        for run, name in zip(runs, names, strict=True):
-            self._write(run, name, varied)
-        return names
+        self.names = unique_names(runs)
+        if self._compared is None:
+            self._compared = varied_options(runs)
+        errors: list[Exception] = []
+        for run, name in zip(runs, self.names, strict=True):
+            try:
+                self._write(run, name, self._compared)
+            except (OSError, ValueError) as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        self._state = state
 
     def close(self) -> None:
         """Close the files."""
-        for writer in self._writers.values():
-            writer.close()
+        for written in self._written.values():
+            written.writer.close()
 
-    def _write(self, run: OfflineRun, name: str, varied: Collection[str]) -> None:
-        if run.id not in self._writers:
-            self._writers[run.id] = SummaryWriter(str(self.folder / name))
-        writer, known = self._writers[run.id], self._rows.get(run.id, 0)
-        for row in run.history[known:]:
-            step = int(row.get(keys.STEP, 0))
-            for key, value in row.items():
-                if isinstance(value, int | float) and not key.startswith(HIDDEN) and key not in AXES:
-                    writer.add_scalar(key, value, step, walltime=row.get("_timestamp"))
-            for picture, caption in pictures(run, row):
-                tag, pixels = f"{keys.IMAGES}/{caption}", np.asarray(picture)
-                writer.add_image(tag, pixels, step, walltime=row.get("_timestamp"), dataformats="HWC")
-        self._rows[run.id] = max(known, len(run.history))
-        if run.exit_code is not None and run.id not in self._ended:
-            self._ended.add(run.id)
-            write_outcome(writer, run, varied)
-        writer.flush()
+    def _write(self, run: OfflineRun, name: str, compared: Options) -> None:
+        written = self._written.get(run.id)
+        if written is None or written.fragments != len(run.folders):  # of a restart, which takes rows back
+            purge = None if written is None else 0
+            written = Written(SummaryWriter(str(self.folder / name), purge_step=purge), len(run.folders))
+            self._written[run.id] = written
+        if written.rows == len(run.history) and run.exit_code is None:
+            return
+        for row in run.history[written.rows :]:
+            write_row(written.writer, run, row)
+            written.rows += 1
+        if run.exit_code is not None:
+            write_outcome(written.writer, run, compared)
+        written.writer.close()  # opens again by itself
 
 
-def unique_names(runs: list[OfflineRun]) -> list[str]:
+def unique_names(runs: Sequence[OfflineRun]) -> list[str]:
     """Name runs GROUP/NAME, with their id where two share that."""
     names = ["/".join(filter(None, (run.group, run.name or run.id))) for run in runs]
     return [f"{name}-{run.id}" if names.count(name) > 1 else name for name, run in zip(names, runs, strict=True)]
+
+
+def write_row(writer: SummaryWriter, run: OfflineRun, row: Mapping[str, Any]) -> None:
+    """Write a row of the history: its numbers, and its pictures side by side with what they show."""
+    step, time = int(row.get(keys.STEP, 0)), row.get("_timestamp")
+    for picture, caption in pictures(run, row):
+        writer.add_image(f"{keys.IMAGES}/{caption}", np.asarray(picture), step, walltime=time, dataformats="HWC")
+    for key, value in row.items():
+        if isinstance(value, int | float) and not key.startswith("_") and key not in AXES:
+            writer.add_scalar(key, value, step, walltime=time)
 
 
 def pictures(run: OfflineRun, row: Mapping[str, Any]) -> Iterator[tuple[Image.Image, str]]:
@@ -88,31 +124,37 @@ def colours(run: OfflineRun) -> tuple[Colour, ...]:
     return tuple((int(code[:2], 16), int(code[2:4], 16), int(code[4:], 16)) for code in codes)
 
 
-def write_outcome(writer: SummaryWriter, run: OfflineRun, varied: Collection[str]) -> None:
-    """Write what a finished run says of itself: IoU a class, and its `varied` options with its results."""
-    summary = {key: value for key, value in run.summary.items() if isinstance(value, int | float)}
-    iou = {name: summary.get(keys.class_key(name)) for name in run.config.get("classes", {})}
+def write_outcome(writer: SummaryWriter, run: OfflineRun, compared: Options) -> None:
+    """Write what an ended run says of itself: IoU a class, and its options, those of `compared`, with its results."""
+    iou = {name: run.summary.get(keys.class_key(name)) for name in run.config.get("classes", [])}
     if any(value is not None for value in iou.values()):
         lines = [f"| {name} | {'absent' if value is None else f'{100 * value:.2f}'} |" for name, value in iou.items()]
         writer.add_text("IoU of each class, %", "\n".join(["| class | IoU |", "|---|---:|", *lines]))
-    results = {key: float(value) for key, value in summary.items() if key.startswith(RESULTS)}
-    chosen = {name: value for name, value in options(run.config).items() if name in varied}
-    for part in hparams(chosen, results):  # type: ignore[no-untyped-call]
-        writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]  # add_hparams writes a run of its own
+    own = {name: value for name, value in options(run.config).items() if name in compared}
+    results = {key: run.summary[key] for key in RESULTS if key in run.summary}
+    # TensorBoard takes the first run's word for what all runs are compared by; add_hparams would write runs of its own
+    columns, _, _ = hparams(compared, dict.fromkeys(RESULTS, 0.0))  # type: ignore[no-untyped-call]
+    _, begin, end = hparams(own, results)  # type: ignore[no-untyped-call]
+    for part in (columns, begin, end):
+        writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
     for key, value in results.items():
         writer.add_scalar(key, value)
 
 
-def varied_options(runs: Sequence[OfflineRun]) -> set[str]:
-    """Name the options in which runs differ, and row and seed."""
+def varied_options(runs: Sequence[OfflineRun]) -> Options:
+    """Return the options in which runs differ, and row and seed, each with one of its values."""
     flat = [options(run.config) for run in runs]
-    names = {name for each in flat for name in each}
-    return {"row", "seed"} | {name for name in names if len({each.get(name) for each in flat}) > 1}
+    merged = {name: value for each in flat for name, value in each.items()}
+    return {
+        name: value
+        for name, value in merged.items()
+        if name in ("row", "seed") or len({each.get(name) for each in flat}) > 1
+    }
 
 
-def options(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | float | str]:
+def options(config: Mapping[str, Any], prefix: str = "") -> Options:
     """Flatten a configuration to dotted names of what a user would choose."""
-    flat: dict[str, bool | float | str] = {}
+    flat: Options = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):

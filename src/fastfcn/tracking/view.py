@@ -12,7 +12,7 @@ from fastfcn.tracking.tensorboard import Exporter
 HOST = "127.0.0.1"
 REFRESH_SECONDS = 10.0
 START = "?tagFilter=val%2F#timeseries"  # curves and pictures of validation
-IMAGES = 200  # kept of each tag; TensorBoard's own 10 are fewer than the epochs shown
+KEPT = {"images": 200}  # of each tag; TensorBoard's own 10 are fewer than the epochs shown
 
 
 def view(
@@ -25,16 +25,26 @@ def view(
     with tempfile.TemporaryDirectory(prefix="fastfcn-view-") as folder:
         exporter = Exporter(roots, Path(folder))
         try:
-            names = exporter.update()
-            if not names:
+            refresh(exporter, announce)
+            if not exporter.names:
                 raise ValueError(f"no W&B run below {', '.join(map(str, roots))}; runs are logged unless logger=csv")
-            announce(f"{len(names)} runs: {', '.join(names)}")
+            announce(f"{len(exporter.names)} runs: {', '.join(exporter.names)}")
             announce(f"{serve(Path(folder), port)}{START} (Ctrl-C ends it)")
             while forever():
                 time.sleep(REFRESH_SECONDS)
-                exporter.update()
+                refresh(exporter, announce)
         finally:
             exporter.close()
+
+
+def refresh(exporter: Exporter, announce: Callable[[str], None]) -> None:
+    """Export what is new; what cannot be read, such as a file that is not there yet, is announced if there is more."""
+    try:
+        exporter.update()
+    except (OSError, ValueError) as error:
+        if not exporter.names:
+            raise
+        announce(f"not all is shown: {error}")
 
 
 def serve(folder: Path, port: int) -> str:
@@ -46,7 +56,7 @@ def serve(folder: Path, port: int) -> str:
         port=port,
         load_fast="false",  # the fast loader is a process of its own, and experimental
         reload_interval=REFRESH_SECONDS / 2,
-        samples_per_plugin={"images": IMAGES},
+        samples_per_plugin=KEPT,
         window_title="FastFCN runs",
     )
     try:

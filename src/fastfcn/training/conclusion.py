@@ -13,11 +13,11 @@ from fastfcn.benchmarking.fps import frames_per_second
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.loading import SegmentationLoaders
 from fastfcn.evaluation.final import score_whole_images, whole_image_metrics
-from fastfcn.evaluation.metrics import BEST_METRIC, Scores
+from fastfcn.evaluation.metrics import BEST_METRIC, PIXACC, Scores
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.reporting.result import build_result, write_result
 from fastfcn.reporting.tables import print_scores
-from fastfcn.tracking.logging import RunLogger
+from fastfcn.tracking.logging import RunLogger, run_loggers
 from fastfcn.tracking.results import log_checkpoint, log_scores, log_speed
 from fastfcn.training.callbacks import BestCheckpoint
 from fastfcn.training.config import RunConfig
@@ -45,7 +45,7 @@ def conclude(parts: Parts, protocol: Protocol | None, settings: RunConfig, run_d
     trainer.validate(parts.module, datamodule=parts.loaders, ckpt_path=best, weights_only=True, verbose=False)
     scores = parts.module.last_scores
     assert scores is not None
-    metrics = {BEST_METRIC: scores.miou, "val/pixacc": scores.pixacc}
+    metrics = {BEST_METRIC: scores.miou, PIXACC: scores.pixacc}
     if protocol is not None:
         scores = score_whole_images(
             trainer,
@@ -75,20 +75,20 @@ def conclude(parts: Parts, protocol: Protocol | None, settings: RunConfig, run_d
         protocol=None if protocol is None else protocol.name,
         split=data.val_split,
     )
-    for logger in trainer.loggers:
-        if isinstance(logger, RunLogger):
-            tell(logger, parts, scores, result, best)
     write_result(run_dir / "result.json", result)
+    for logger in run_loggers(trainer.loggers):
+        tell(logger, parts, scores, result, best)
 
 
 def tell(logger: RunLogger, parts: Parts, scores: Scores, result: Mapping[str, Any], best: str | None) -> None:
     """Log to W&B what result.json says, the speed of the network as trained, and best.ckpt where that was asked for."""
     run, network = logger.experiment, parts.module.network
-    whole = {name: value for name, value in result["metrics"].items() if name not in (BEST_METRIC, "val/pixacc")}
+    whole = {name: value for name, value in result["metrics"].items() if name not in (BEST_METRIC, PIXACC)}
     if whole:
         run.log({**whole, "epoch": parts.trainer.current_epoch})
     log_scores(run, scores, parts.data.classes, protocol=result["protocol"] or CENTRE_CROPS)
-    fps = frames_per_second(network, parts.trainer.strategy.root_device)
+    with parts.trainer.precision_plugin.val_step_context():
+        fps = frames_per_second(network, parts.trainer.strategy.root_device)
     log_speed(run, fps=fps, gflops=result["gflops"], parameters=result["parameters"])
     if logger.options.checkpoint and best:
         log_checkpoint(run, Path(best), result["metrics"])

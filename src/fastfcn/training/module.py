@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fastfcn.data.dataset import Sample
 from fastfcn.data.sampling import derive_seed
-from fastfcn.evaluation.metrics import BEST_METRIC, Scores, SegmentationScores
+from fastfcn.evaluation.metrics import BEST_METRIC, PIXACC, Scores, SegmentationScores
 from fastfcn.models.features import Prediction
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.training.losses import SegmentationLoss
@@ -96,7 +96,7 @@ class SegmentationModule(L.LightningModule):
         scores = self.last_scores = self.scores.scores()
         self.scores.reset()
         self.log(BEST_METRIC, scores.miou, prog_bar=True, logger=self._fitting)
-        self.log("val/pixacc", scores.pixacc, logger=self._fitting)
+        self.log(PIXACC, scores.pixacc, logger=self._fitting)
         if scores.absent and not self.trainer.sanity_checking:
             log.info("%d classes occur neither in prediction nor in truth and are left out of mIoU", scores.absent)
 

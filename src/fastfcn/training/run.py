@@ -154,7 +154,7 @@ def build_loggers(
         seed=settings.seed,
         experiment=settings.experiment,
         row=settings.row,
-        folders=(run_dir, *([] if resumed is None else [resumed.path.parents[1]])),
+        folders=former_folders(settings, run_dir, resumed),
     )
     legend = {"classes": list(data.classes), "palette": [hexadecimal(colour) for colour in data.palette]}
     return options.loggers(
@@ -163,6 +163,12 @@ def build_loggers(
         identity=identity,
         resume_step=None if resumed is None else resumed.step,
     )
+
+
+def former_folders(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None) -> list[Path]:
+    """Return the folders that this training may have run in before; a new one in a used folder is another run."""
+    elsewhere = [] if resumed is None else [resumed.path.resolve().parent.parent]
+    return [run_dir, *elsewhere] if settings.resume else []
 
 
 def build_trainer(settings: RunConfig, run_dir: Path, *, loggers: list[Logger], callbacks: list[Callback]) -> L.Trainer:

@@ -26,6 +26,7 @@ class Throughput(Callback):
 
     def __init__(self, *, every: int) -> None:
         self.every = every
+        self._images, self._since, self._waited = 0, 0.0, 0.0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin to count, in the midst of an epoch if the run is resumed there."""
@@ -42,7 +43,7 @@ class Throughput(Callback):
         self._images += len(batch.image) * trainer.world_size
         passed = time.perf_counter() - self._since
         pl_module.log("images/s", self._images / passed, prog_bar=True, on_step=True, on_epoch=False)
-        if trainer.global_step % self.every == 0:  # each line costs a tenth of a millisecond
+        if self.every and trainer.global_step % self.every == 0:  # each line costs a tenth of a millisecond
             pl_module.log("data_wait", (_loader(trainer).waited - self._waited) / passed, on_step=True, on_epoch=False)
 
 
@@ -54,7 +55,7 @@ class GradientNorm(Callback):
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: Optimizer) -> None:
         """Compute it only where it is logged: it reads every gradient."""
-        if (trainer.global_step + 1) % self.every == 0:
+        if self.every and (trainer.global_step + 1) % self.every == 0:
             gradients = [each.grad for each in pl_module.parameters() if each.grad is not None]
             pl_module.log("grad_norm", get_total_norm(gradients), on_step=True, on_epoch=False)
 
@@ -63,7 +64,7 @@ class PeakMemory(Callback):
     """Logs `peak_memory_gb` an epoch, in 1e9 bytes: of PyTorch on the first GPU, of the first process on a CPU."""
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Read the most that was held since the run began."""
+        """Read the most that was held since the process began."""
         device = pl_module.device
         if device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(device)
