@@ -19,11 +19,12 @@ from wandb.sdk.lib.runid import generate_id
 from fastfcn.sweeping.process import PREEMPTED
 from fastfcn.tracking.identity import JOB_TYPE, Identity
 from fastfcn.tracking.keys import STEP
+from fastfcn.tracking.reachability import why_unreachable
 
 log = logging.getLogger(__name__)
 
 FOLDERS = ("WANDB_DATA_DIR", "WANDB_CACHE_DIR")  # else tables and artifacts are staged in the home folder
-CONNECT_SECONDS = 10.0  # to reach W&B; then the run is logged offline
+CONNECT_SECONDS = 10.0  # for W&B to open a run, once it was reached; then it is logged offline
 FINISH_SECONDS = 60.0  # to upload what is left; then it lies in the run's folder, for wandb sync
 INSTEAD = "logging offline, upload later with wandb sync"
 
@@ -99,20 +100,32 @@ class RunLogger(WandbLogger):
         os.environ.setdefault("WANDB_SILENT", "true")  # the lines below say what there is to say
         self._set = [name for name in FOLDERS if name not in os.environ]
         os.environ.update(dict.fromkeys(self._set, str(self.run_dir / "wandb")))
-        if self.options.mode == "online":
-            known = set((self.run_dir / "wandb").glob("run-*"))
-            try:
-                if wandb.login(prompt=False, verify=False):
-                    return self._init("online")
+        online = self._online() if self.options.mode == "online" else None
+        return online or self._init("offline")
+
+    def _online(self) -> wandb.Run | None:
+        """Open the run at W&B; None, and a line that says why, if that cannot be."""
+        try:
+            if not wandb.login(prompt=False, verify=False):
                 log.warning("logger.mode=online needs a W&B key (wandb login, or WANDB_API_KEY); %s", INSTEAD)
-            except WandbError as error:
-                reason = str(error).partition("\n")[0]
-                log.warning("W&B at %s: %s; %s", wandb.setup().settings.base_url, reason, INSTEAD)
-                wandb.teardown()  # which still holds the run's id
-                for attempt in (self.run_dir / "wandb").glob(f"run-*-{self.run_id}"):
-                    if attempt not in known:
-                        shutil.rmtree(attempt, ignore_errors=True)
-        return self._init("offline")
+                return None
+            host = wandb.setup().settings.base_url
+            reason = why_unreachable(host)
+            if reason is not None:
+                log.warning("W&B at %s cannot be reached (%s); %s", host, reason, INSTEAD)
+                return None
+        except WandbError as error:
+            log.warning("logger.mode=online: %s; %s", first_line(error), INSTEAD)
+            return None
+        known = set((self.run_dir / "wandb").glob("run-*"))
+        try:
+            return self._init("online")
+        except WandbError as error:
+            log.warning("W&B at %s: %s; %s", host, first_line(error), INSTEAD)
+        wandb.teardown()  # which still holds the run's id
+        for attempt in set((self.run_dir / "wandb").glob("run-*")) - known:
+            shutil.rmtree(attempt, ignore_errors=True)
+        return None
 
     def _init(self, mode: Literal["offline", "online"]) -> wandb.Run:
         identity = self.identity
@@ -132,6 +145,11 @@ class RunLogger(WandbLogger):
         )
         log.info("W&B run %s (%s) in %s/wandb", run.name, mode, self.run_dir)
         return run
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says first; W&B's go on with advice."""
+    return str(error).partition("\n")[0]
 
 
 def run_loggers(loggers: Iterable[Logger]) -> list[RunLogger]:

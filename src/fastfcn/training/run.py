@@ -92,19 +92,7 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     log.info("network: %s, upsampling options %s", describe(network), _options(settings.model["upsampling"]))
     if settings.suggested is not None:
         log.info("data=%s suggested %s; the command line overrides it", data.name, settings.suggested)
-    description = Description(
-        model=settings.model,
-        classes=data.classes,
-        palette=data.palette,
-        data=settings.data,
-        recipe=settings.recipe,
-        augmentation=settings.augmentation,
-        run={
-            "seed": settings.seed,
-            "processes": settings.devices * settings.num_nodes,
-            "accumulate_grad_batches": settings.trainer["accumulate_grad_batches"],
-        },
-    )
+    description = describe_run(settings, data)
     if resumed is not None:
         require_same_run(resumed, description)
     module = SegmentationModule(
@@ -119,14 +107,7 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
         network.backbone.checkpoint_activations()
     if recipe.compile:
         network.compile()
-    loaders = SegmentationLoaders(
-        data,
-        augmentation,
-        batch_size=recipe.batch_size,
-        workers=recipe.workers,
-        seed=settings.seed,
-        cache=None if recipe.cache is None else open_cache(recipe.cache, data, settings.data),
-    )
+    loaders = build_loaders(settings, recipe, data, augmentation)
     logging_options: Logging = build(settings.logger, "logger")
     images = ValidationImages(data, augmentation, count=logging_options.images, every=logging_options.images_every)
     trainer = build_trainer(
@@ -136,6 +117,37 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
         callbacks=[images],
     )
     return Parts(data, loaders, module, trainer)
+
+
+def describe_run(settings: RunConfig, data: SegmentationData) -> Description:
+    """Say what a checkpoint of this run holds, and what it was trained with."""
+    return Description(
+        model=settings.model,
+        classes=data.classes,
+        palette=data.palette,
+        data=settings.data,
+        recipe=settings.recipe,
+        augmentation=settings.augmentation,
+        run={
+            "seed": settings.seed,
+            "processes": settings.devices * settings.num_nodes,
+            "accumulate_grad_batches": settings.trainer["accumulate_grad_batches"],
+        },
+    )
+
+
+def build_loaders(
+    settings: RunConfig, recipe: Recipe, data: SegmentationData, augmentation: Augmentation
+) -> SegmentationLoaders:
+    """Build the loaders of batches."""
+    return SegmentationLoaders(
+        data,
+        augmentation,
+        batch_size=recipe.batch_size,
+        workers=recipe.workers,
+        seed=settings.seed,
+        cache=None if recipe.cache is None else open_cache(recipe.cache, data, settings.data),
+    )
 
 
 def build_loggers(
