@@ -95,7 +95,7 @@ def page(sweep: Path) -> Iterator[Page]:
 
 
 def test_the_local_view_shows_the_curves_of_all_runs(page: Page, tmp_path: Path) -> None:
-    page.goto("?tagFilter=val%2Fmiou%24#timeseries")
+    page.goto("?smoothing=0&tagFilter=val%2Fmiou%24#timeseries")
     chart = page.locator("scalar-card line-chart").first
     chart.wait_for()
     names = [f"upsampling/{row}-seed{seed}" for row, seed in sorted(NAMES)]
@@ -114,7 +114,7 @@ def test_the_local_view_shows_the_curves_of_all_runs(page: Page, tmp_path: Path)
 
 
 def test_the_local_view_shows_the_predictions(page: Page, tmp_path: Path) -> None:
-    page.goto("?tagFilter=val%2Fimages#timeseries")
+    page.goto("?tagFilter=val%2Fpredictions#timeseries")
     pictures = page.locator("image-card img")
     pictures.first.wait_for()
     page.wait_for_timeout(3000)

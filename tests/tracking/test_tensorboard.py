@@ -42,8 +42,8 @@ def test_curves_are_those_that_were_logged(exported: EventAccumulator, logged: O
 
 def test_pictures_show_image_truth_and_prediction(exported: EventAccumulator) -> None:
     tags = exported.Tags()["images"]
-    assert sorted(tags) == [f"val/images/val_0000{place}" for place in (0, 2, 4)]
-    shown_events = exported.Images("val/images/val_00002")
+    assert sorted(tags) == [f"val/predictions/val_0000{place}" for place in (0, 2, 4)]
+    shown_events = exported.Images("val/predictions/val_00002")
     assert [event.step for event in shown_events] == [3, 11, 15]
     shown = np.asarray(Image.open(io.BytesIO(shown_events[-1].encoded_image_string)))
     side = 3 * 64  # enlarged

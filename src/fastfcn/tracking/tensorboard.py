@@ -15,6 +15,7 @@ from fastfcn.reporting.pictures import comparison
 from fastfcn.tracking import keys
 from fastfcn.tracking.offline import OfflineRun, find_run_files, read_runs
 
+PICTURES = "val/predictions"  # which TensorBoard sorts behind the curves
 AXES = (keys.STEP, "epoch")
 HIDDEN = ("_", "logger.", "classes", "palette")  # beginnings of options that are no choice of an experiment
 RESULTS = (keys.BEST_MIOU, keys.BEST_PIXACC, keys.FPS, keys.GFLOPS, keys.PARAMETERS)
@@ -98,7 +99,7 @@ def write_row(writer: SummaryWriter, run: OfflineRun, row: Mapping[str, Any]) ->
     """Write a row of the history: its numbers, and its pictures side by side with what they show."""
     step, time = int(row.get(keys.STEP, 0)), row.get("_timestamp")
     for picture, caption in pictures(run, row):
-        writer.add_image(f"{keys.IMAGES}/{caption}", np.asarray(picture), step, walltime=time, dataformats="HWC")
+        writer.add_image(f"{PICTURES}/{caption}", np.asarray(picture), step, walltime=time, dataformats="HWC")
     for key, value in row.items():
         if isinstance(value, int | float) and not key.startswith("_") and key not in AXES:
             writer.add_scalar(key, value, step, walltime=time)

@@ -11,7 +11,7 @@ from fastfcn.tracking.tensorboard import Exporter
 
 HOST = "127.0.0.1"
 REFRESH_SECONDS = 10.0
-START = "?tagFilter=val%2F#timeseries"  # curves and pictures of validation
+START = "?smoothing=0&tagFilter=val%2F#timeseries"  # curves and pictures of validation
 KEPT = {"images": 200}  # of each tag; TensorBoard's own 10 are fewer than the epochs shown
 
 
