@@ -3,6 +3,7 @@
 import io
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -68,6 +69,9 @@ def exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exporter:
     files = {Path(__file__): None}
     monkeypatch.setattr("fastfcn.tracking.tensorboard.find_run_files", lambda _: files)
     monkeypatch.setattr("fastfcn.tracking.tensorboard.read_runs", lambda _: exporter.runs)
+    seconds = itertools.count(1_000_000_000)  # files are read in the order of the seconds in their names
+    clock = SimpleNamespace(time=lambda: next(seconds))
+    monkeypatch.setattr("tensorboard.summary.writer.event_file_writer.time", clock)
     update = exporter.update
 
     def always() -> None:
