@@ -35,8 +35,8 @@ test-ray: setup ## sweeps on Ray clusters of this machine alone
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[ray]'
 	$(BIN)/pytest -m slow tests/clusters/test_ray.py $(ARGS)
 
-test-browser: setup ## the results page in Chromium (needs Debian's: apt-get install chromium)
-	$(BIN)/pytest -m slow tests/reporting/comparison/test_browser.py $(ARGS)
+test-browser: setup ## the results page and the local view in Chromium (needs Debian's: apt-get install chromium)
+	$(BIN)/pytest -m slow tests/reporting/comparison/test_browser.py tests/tracking/test_sweep.py $(ARGS)
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
