@@ -23,6 +23,8 @@ from tests.conftest import TINY_RUN
 from tests.sweeping.commands import ROOT
 from tests.tracking.serving import KEY, Refusing, served
 
+pytestmark = pytest.mark.slow  # wandb's service process, once refused, has been seen not to end
+
 LONG = 60  # seconds; without a timeout of its own W&B tries for 90 and more
 
 IDENTITY = Identity(id=None, name="jpu-seed0", row="jpu", group="upsampling", tags=("head=encnet",))
@@ -127,7 +129,6 @@ def test_a_host_that_refuses_the_key(log_one, refusing: str) -> None:
     assert refusing in warnings[0]
 
 
-@pytest.mark.slow
 def test_at_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
     """A training of its own at a terminal that nobody types at."""
     arguments = [*TINY_RUN, "recipe.epochs=1", "logger=online", f"hydra.run.dir={tmp_path / 'run'}"]

@@ -9,6 +9,8 @@ import wandb
 
 from tests.tracking.serving import KEY, PROJECT, Refusing, served, taking
 
+pytestmark = pytest.mark.slow  # wandb's service process, once refused, has been seen not to end
+
 TOPICS = ["Scores", "Speed against accuracy", "What matters", "Classes", "Predictions", "Training", "Runs"]
 
 
