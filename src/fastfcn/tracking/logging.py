@@ -122,7 +122,7 @@ class RunLogger(WandbLogger):
             return self._init("online")
         except WandbError as error:
             log.warning("W&B at %s: %s; %s", host, first_line(error), INSTEAD)
-        wandb.teardown()  # which still holds the run's id
+        self.run_id = generate_id()  # W&B's service holds the former one, and may take forever to end
         for attempt in set((self.run_dir / "wandb").glob("run-*")) - known:
             shutil.rmtree(attempt, ignore_errors=True)
         return None
