@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import pytest
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -124,10 +123,7 @@ def reference(
     total = np.zeros((4, height, width))
     for scale in scales:
         long = math.ceil(base * scale)
-        if height > width:
-            size = (long, int(width * long / height + 0.5))
-        else:
-            size = (int(height * long / width + 0.5), long)
+        size = (long, int(width * long / height + 0.5)) if height > width else (int(height * long / width + 0.5), long)
         part = scale_scores(score, resize(image, *size, align), crop, flip, fusion)
         total += resize(part, height, width, align)
     return np.log(total)
