@@ -1,18 +1,22 @@
-"""From configuration nodes to objects, with every key checked against the constructor that reads it."""
+"""From configuration nodes to objects, with every key and value checked against the constructor that reads it."""
 
 import difflib
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from fastfcn.fitting import require_fitting, require_part
 
 Node = Mapping[str, Any]
 Root = TypeVar("Root")
+
+TARGET, PARTIAL = "_target_", "_partial_"
 
 
 def plain(node: DictConfig) -> dict[str, Any]:
@@ -20,8 +24,7 @@ def plain(node: DictConfig) -> dict[str, Any]:
     missing = sorted(OmegaConf.missing_keys(node))
     if missing:
         prefix = node._get_full_key(None)
-        names = [f"{prefix}.{key}" if prefix else key for key in missing]
-        raise ValueError(f"{', '.join(names)} must be given, for instance {names[0]}=VALUE")
+        raise ValueError(_must_be_given([f"{prefix}.{key}" if prefix else key for key in missing]))
     resolved = OmegaConf.to_container(node, resolve=True)
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
@@ -30,13 +33,16 @@ def plain(node: DictConfig) -> dict[str, Any]:
 def build(node: Node, path: str, **arguments: Any) -> Any:
     """Instantiate the plain node found at `path` of the configuration; `arguments` are what configuration cannot know.
 
-    Raises ValueError for a key that no constructor takes, or with the constructor's own reason.
+    Raises ValueError for a key that no constructor takes, a value that does not fit its type, or with the
+    constructor's own reason.
     """
-    check_keys(node, path)
-    for key in set(node) & set(arguments):
+    for key in sorted(set(node) & set(arguments)):
         raise ValueError(
             f"{path}.{key} is not an option: the suite sets it (see recipe, devices, num_nodes and logger)"
         )
+    if PARTIAL in node:
+        raise ValueError(f"{path}.{PARTIAL} is not an option")
+    check_keys(node, path, given=arguments)
     try:
         return instantiate(node, _convert_="all", **arguments)
     except InstantiationException as error:
@@ -45,26 +51,38 @@ def build(node: Node, path: str, **arguments: Any) -> Any:
 
 def typed(root: type[Root], content: Node) -> Root:
     """Build the dataclass of a root configuration. Raises ValueError for a key or a value that does not fit."""
-    hints = get_type_hints(root)
+    hints = get_type_hints(root, include_extras=True)
     for key, value in content.items():
         require_known(key, hints)
-        _require_type(value, hints[key], key)
+        require_fitting(value, hints[key], key)
+    needed = [field.name for field in fields(root) if field.default is MISSING]  # type: ignore[arg-type]
+    for key in needed:
+        if key not in content:
+            raise ValueError(f"{key} must be given: ~{key} or {key}=null takes away what the suite cannot do without")
     return root(**content)
 
 
-def check_keys(node: Node, path: str) -> None:
-    """Raise ValueError if the target of a node, here or below, does not take one of its keys or values."""
-    if "_target_" in node:
-        target = _locate(node["_target_"], path)
-        allowed, hints = inspect.signature(target).parameters, _hints(target)
-        for key, value in node.items():
-            if not key.startswith("_"):
-                require_known(key, allowed, path)
-                if key in hints and not isinstance(value, Mapping):
-                    _require_type(value, hints[key], f"{path}.{key}")
+def check_keys(node: Node, path: str, *, given: Iterable[str] = ()) -> None:
+    """Raise ValueError if the target of a node, here or below, does not take one of its keys or values.
+
+    `given` names arguments that the suite adds. To a partial target the caller adds more.
+    """
+    target = _locate(node.get(TARGET), path)
+    parameters, hints = _parameters(target, partial=bool(node.get(PARTIAL))), _hints(target)
     for key, value in node.items():
-        if isinstance(value, Mapping):
-            check_keys(value, f"{path}.{key}")
+        if key in (TARGET, PARTIAL):
+            continue
+        require_known(key, parameters, path)
+        hint, place = hints.get(key, Any), f"{path}.{key}"
+        if _is_node(value):
+            require_part(_locate(value[TARGET], place), hint, place, partial=bool(value.get(PARTIAL)))
+            check_keys(value, place)
+        else:
+            require_fitting(value, hint, place)
+            for inner in _nodes(value):
+                raise ValueError(f"{place} takes plain values, and no {TARGET}={inner[TARGET]}")
+    if missing := [f"{path}.{key}" for key in _required(parameters) if key not in {*node, *given}]:
+        raise ValueError(_must_be_given(missing))
 
 
 def require_known(key: str, allowed: Iterable[str], path: str = "") -> None:
@@ -75,30 +93,58 @@ def require_known(key: str, allowed: Iterable[str], path: str = "") -> None:
     close = difflib.get_close_matches(key, names, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     where = f"{path}.{key}" if path else key
-    raise ValueError(f"{where} is not an option; {hint}Allowed{f' in {path}' if path else ''}: {', '.join(names)}")
+    raise ValueError(
+        f"{where} is not an option; {hint}Allowed{f' in {path}' if path else ''}: {', '.join(names) or 'none'}"
+    )
+
+
+def _must_be_given(names: list[str]) -> str:
+    return f"{', '.join(names)} must be given, for instance {names[0]}=VALUE"
+
+
+def _is_node(value: Any) -> bool:
+    return isinstance(value, Mapping) and TARGET in value
+
+
+def _nodes(value: Any) -> Iterator[Node]:
+    """Find the nodes within plain data."""
+    if _is_node(value):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _nodes(inner)
+
+
+def _parameters(target: Any, *, partial: bool) -> dict[str, inspect.Parameter]:
+    """Return the parameters that a configuration may set; the first of a partial target are its caller's."""
+    try:
+        parameters = inspect.signature(target).parameters
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{TARGET}={target} is nothing that can be built") from error
+    given = {name for name, each in parameters.items() if each.kind != each.KEYWORD_ONLY and each.default is each.empty}
+    return {name: each for name, each in parameters.items() if not partial or name not in given}
+
+
+def _required(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [name for name, each in parameters.items() if each.default is each.empty and each.kind in kinds]
 
 
 def _hints(target: Any) -> dict[str, Any]:
     try:
-        return get_type_hints(target.__init__ if inspect.isclass(target) else target)
-    except NameError:  # annotated with names that are imported for type checkers alone
+        return get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+    except (NameError, TypeError):  # annotated with names that are imported for type checkers alone, or not at all
         return {}
 
 
-def _require_type(value: Any, hint: Any, path: str) -> None:
-    try:
-        TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise ValueError(f"{path}={value} does not fit: {reason[0].lower()}{reason[1:]}") from error
-
-
-def _locate(target: str, path: str) -> Any:
-    module, _, name = target.rpartition(".")
+def _locate(target: Any, path: str) -> Any:
+    if target is None:
+        raise ValueError(_must_be_given([f"{path}.{TARGET}"]))
+    module, _, name = str(target).rpartition(".")
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path}._target_={target} cannot be found: {error}") from error
+        raise ValueError(f"{path}.{TARGET}={target} cannot be found: {error}") from error
 
 
 def _cause(error: BaseException) -> str:

@@ -20,9 +20,11 @@ from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictur
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.files import write_atomically
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
+from fastfcn.options import AtLeastOne, Count, Name, Workers
 from fastfcn.reporting.pictures import legend, save_picture
 from fastfcn.reporting.result import build_result, write_result
 from fastfcn.reporting.tables import print_scores
+from fastfcn.trainer_options import EvaluationTrainer
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +36,16 @@ PAPER_SIZES = {"base_size": 520, "crop_size": 480}
 class EvaluationConfig:
     """The root of conf/evaluate.yaml, resolved."""
 
-    checkpoint: str
+    checkpoint: Name
     data: dict[str, Any]
-    split: str | None
+    split: Name | None
     protocol: dict[str, Any]
     absent: Literal["skip", "zero"]
-    pictures: int
-    workers: int
+    pictures: Count
+    workers: Workers
     optimize: bool
-    devices: int
-    trainer: dict[str, Any]
+    devices: AtLeastOne
+    trainer: EvaluationTrainer
 
 
 def evaluate(config: DictConfig, run_dir: Path) -> None:

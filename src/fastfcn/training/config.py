@@ -6,6 +6,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from fastfcn.composition import plain, typed
+from fastfcn.options import AtLeastOne, Count, Name, Seed
+from fastfcn.trainer_options import TrainingTrainer
 
 
 @dataclass(frozen=True)
@@ -17,15 +19,15 @@ class RunConfig:
     recipe: dict[str, Any]
     augmentation: dict[str, Any]
     loss: dict[str, Any]
-    trainer: dict[str, Any]
+    trainer: TrainingTrainer
     logger: dict[str, Any]
-    seed: int
-    resume: str | None
-    init: str | None
-    devices: int
-    num_nodes: int
-    checkpoint_every: int
-    pictures: int
+    seed: Seed
+    resume: Name | None
+    init: Name | None
+    devices: AtLeastOne
+    num_nodes: AtLeastOne
+    checkpoint_every: AtLeastOne
+    pictures: Count
     suggested: dict[str, Any] | None = None
     protocol: dict[str, Any] | None = None
     experiment: str | None = None

@@ -7,6 +7,9 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
+from fastfcn.fitting import require_fields
+from fastfcn.options import AtLeastOne, NotNegative, Positive, Workers
+
 REFERENCE_BATCH = 16  # the batch that a learning rate is stated for
 MOMENTUM = 0.9
 POLY_POWER = 0.9
@@ -22,12 +25,12 @@ class Recipe:
     decoded examples from one epoch to the next: "ram", or a folder that later runs use too.
     """
 
-    lr: float
-    epochs: int
-    batch_size: int
-    workers: int
-    head_lr_factor: float
-    weight_decay: float
+    lr: Positive
+    epochs: AtLeastOne
+    batch_size: AtLeastOne
+    workers: Workers
+    head_lr_factor: NotNegative
+    weight_decay: NotNegative
     frozen_bn: bool
     channels_last: bool
     compile: bool
@@ -36,16 +39,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""
-        checks = {
-            "lr": self.lr > 0,
-            "epochs": self.epochs > 0,
-            "batch_size": self.batch_size > 0,
-            "workers": self.workers >= 0,
-        }
-        for name, valid in checks.items():
-            if not valid:
-                allowed = "0 or more" if name == "workers" else "positive"
-                raise ValueError(f"recipe.{name} must be {allowed}, got {getattr(self, name)}")
+        require_fields(self, "recipe")
 
     def effective_lr(self, effective_batch: int) -> float:
         """Return the backbone's learning rate for a batch over all processes and accumulated steps."""

@@ -5,12 +5,13 @@ from torch import Tensor
 from fastfcn.models.features import Channels, Features
 from fastfcn.models.layers.resize import resize
 from fastfcn.models.upsampling.base import Upsampling
+from fastfcn.options import OfNetwork
 
 
 class Bilinear(Upsampling):
     """C5 resized to the size of C3 (stride 8)."""
 
-    def __init__(self, channels: Channels, *, align_corners: bool = True) -> None:
+    def __init__(self, channels: Channels, *, align_corners: OfNetwork = True) -> None:
         super().__init__()
         self.out_channels = channels.c5
         self.align_corners = align_corners

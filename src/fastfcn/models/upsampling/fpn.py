@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from fastfcn.models.features import Channels
 from fastfcn.models.layers.resize import resize
 from fastfcn.models.upsampling.top_down import TopDown
+from fastfcn.options import OfNetwork, Width
 
 
 class FPN(TopDown):
@@ -16,7 +17,7 @@ class FPN(TopDown):
     paper repeats pixels, as everywhere in FastFCN.
     """
 
-    def __init__(self, channels: Channels, *, width: int = 256, align_corners: bool = True) -> None:
+    def __init__(self, channels: Channels, *, width: Width = 256, align_corners: OfNetwork = True) -> None:
         lateral = partial(nn.Conv2d, kernel_size=1)
         super().__init__(channels, width=width, lateral=lateral, merge=partial(ResizedSum, align_corners=align_corners))
 

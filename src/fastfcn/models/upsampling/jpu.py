@@ -7,6 +7,7 @@ from fastfcn.models.features import Channels, Features
 from fastfcn.models.layers.convolution import ConvNormReLU, SeparableConv
 from fastfcn.models.layers.resize import resize
 from fastfcn.models.upsampling.base import Upsampling
+from fastfcn.options import Dilations, OfNetwork, Width
 
 
 class JPU(Upsampling):
@@ -22,9 +23,9 @@ class JPU(Upsampling):
         self,
         channels: Channels,
         *,
-        width: int = 512,
-        dilations: tuple[int, ...] = (1, 2, 4, 8),
-        align_corners: bool = True,
+        width: Width = 512,
+        dilations: Dilations = (1, 2, 4, 8),
+        align_corners: OfNetwork = True,
     ) -> None:
         super().__init__()
         self.out_channels = len(dilations) * width

@@ -9,6 +9,7 @@ from fastfcn.models.features import Channels, Features
 from fastfcn.models.layers.convolution import ConvNormReLU, SeparableConv
 from fastfcn.models.layers.resize import resize
 from fastfcn.models.upsampling.base import Upsampling
+from fastfcn.options import OfNetwork, Width
 
 GROUPS = 32  # of the GroupNorm in the separable convolutions, as released
 
@@ -45,7 +46,7 @@ class JPUX(Upsampling):
 
     refined = True
 
-    def __init__(self, channels: Channels, *, width: int = 512, align_corners: bool = True) -> None:
+    def __init__(self, channels: Channels, *, width: Width = 512, align_corners: OfNetwork = True) -> None:
         super().__init__()
         if width % (2 * GROUPS):
             raise ValueError(f"model.upsampling.width of jpu_x must be a multiple of {2 * GROUPS}, got {width}")

@@ -4,12 +4,13 @@ from torch import Tensor
 
 from fastfcn.models.features import Channels, Features
 from fastfcn.models.upsampling.base import Upsampling
+from fastfcn.options import OfNetwork
 
 
 class NoUpsampling(Upsampling):
     """C5 as it is: the plain FCN at output stride 32, the dilated baseline at 8."""
 
-    def __init__(self, channels: Channels, *, align_corners: bool = True) -> None:
+    def __init__(self, channels: Channels, *, align_corners: OfNetwork = True) -> None:
         super().__init__()
         self.out_channels = channels.c5
 

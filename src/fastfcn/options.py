@@ -1,0 +1,42 @@
+"""What the values of options may be: types for the signatures that read them, which `composition` checks."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+RANGE = "range"  # the kind of error that says what is allowed in the words after "must be"
+
+
+def within(low: float, high: float | None = None) -> AfterValidator:
+    """Allow numbers from `low` to `high`, both included."""
+    allowed = f"{low:g} or more" if high is None else f"between {low:g} and {high:.15g}"
+    return holds(allowed, lambda value: low <= value and (high is None or value <= high))
+
+
+def holds(allowed: str, fits: Callable[[Any], bool]) -> AfterValidator:
+    """Allow values that `fits` says yes to; `allowed` names them."""
+
+    def check(value: Any) -> Any:
+        if not fits(value):
+            raise PydanticCustomError(RANGE, "{allowed}", {"allowed": allowed})
+        return value
+
+    return AfterValidator(check)
+
+
+Count = Annotated[int, within(0)]
+AtLeastOne = Annotated[int, within(1)]
+Positive = Annotated[float, holds("positive", lambda value: value > 0)]
+NotNegative = Annotated[float, within(0)]
+Fraction = Annotated[float, within(0, 1)]  # probabilities and opacities, too
+Degrees = Annotated[float, within(0, 180)]
+Byte = Annotated[int, within(0, 255)]
+Seed = Annotated[int, within(0, 2**32 - 1)]  # what NumPy takes
+Pixels = Annotated[int, within(1, 100_000)]  # a side of an image, crop or window
+Width = Annotated[int, within(1, 65_536)]  # channels, codewords
+Dilations = Annotated[tuple[Annotated[int, within(1, 1024)], ...], holds("one or more numbers", bool)]
+Workers = Annotated[int, within(0, 1024)]  # processes that load data
+Name = Annotated[str, holds("a name", lambda value: bool(value.strip()))]
+OfNetwork = Annotated[bool, holds("left to model.align_corners", lambda _: False)]  # no option of a part
