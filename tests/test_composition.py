@@ -8,6 +8,7 @@ import pytest
 from omegaconf import DictConfig
 
 from fastfcn.composition import build, check_keys, typed
+from fastfcn.evaluation.run import build_protocol
 from fastfcn.fitting import LONGEST, require_fitting
 from fastfcn.options import AtLeastOne, Count, Dilations, Fraction, Name, NotNegative, Positive, Seed, within
 from fastfcn.training.config import read_config
@@ -81,13 +82,13 @@ def test_what_fits_passes(value: Any, hint: Any) -> None:
         (True, float, "x=true does not fit: input should be a valid number"),
         (float("nan"), Positive, "x=NaN does not fit: input should be a finite number"),
         (float("inf"), float, "x=Infinity does not fit: input should be a finite number"),
-        (1, bool, "x=1 does not fit: input should be a valid boolean"),
+        (1, bool, "x=1 does not fit: input should be true or false"),
         (None, int, "x=null does not fit"),
         (5, str, "x=5 does not fit: input should be a valid string"),
-        (" ", Name, "x must be a name"),
-        ([], Dilations, "x must be one or more numbers"),
+        (" ", Name, 'x must be a name, got " "'),
+        ([], Dilations, "x must be a list of one or more values"),
         ([1, 0], Dilations, "x.1 must be between 1 and 1024, got 0"),
-        ([1], tuple[float, float], "x.1 must be given"),
+        ([1], tuple[float, float], r"x=\[1\] does not fit: it has too few values"),
         (3, tuple[float, float], r"x=3 does not fit: input should be a list, such as \[1,2\]"),
         ({"a": 1}, int, 'x={"a": 1} does not fit: input should be a valid integer'),
         ("c", Literal["a", "b"], "x=c does not fit: input should be 'a' or 'b'"),
@@ -171,6 +172,25 @@ def test_a_root_configuration_is_whole(content: dict[str, Any], message: str) ->
         ("+trainer.max_steps=0", "trainer.max_steps must be 1 or more, or -1 for no limit"),
         ("+trainer.fast_dev_run=true", "trainer.fast_dev_run must be false"),
         ("~trainer.log_every_n_steps", "trainer.log_every_n_steps must be given"),
+        ("model.backbone.output_stride=4", "model.backbone.output_stride=4 does not fit: input should be 8, 16 or 32"),
+        ("+model.head.kernel_size=2", "model.head.kernel_size must be odd, between 1 and 31"),
+        ("+model.head.codewords=0", "model.head.codewords must be between 1 and 65536"),
+        ("augmentation.crop_size=1", "augmentation.crop_size must be between 16 and 100000, got 1"),
+        ("augmentation.flip=2", "augmentation.flip must be between 0 and 1"),
+        ("augmentation.blur=-0.1", "augmentation.blur must be between 0 and 1"),
+        ("augmentation.scale=[]", "augmentation.scale=.* too few values"),
+        ("augmentation.scale=[2,1]", r"base_size \* scale\[0\] <= base_size \* scale\[1\]"),
+        ("augmentation.rotate=181", "augmentation.rotate must be between 0 and 180"),
+        ("loss.aux_weight=-1", "loss.aux_weight must be 0 or more"),
+        ("loss.presence_weight=-1", "loss.presence_weight must be 0 or more"),
+        ("logger.images_every=0", "logger.images_every must be 1 or more"),
+        ("data.size=8", "data.size must be between 16 and 4096, got 8"),
+        ("++data.val_images=0", "data.val_images must be between 1 and"),
+        ("protocol=multi_scale protocol.crop_size=1", "protocol.crop_size must be between 16 and"),
+        ("protocol=multi_scale protocol.scales=[]", "protocol.scales must be a list of one or more values"),
+        ("protocol=multi_scale protocol.batch=0", "protocol.batch must be 1 or more"),
+        ("data=folder data.root=/tmp data.ignore_index=-1", "data.ignore_index must be between 0 and 65535"),
+        ("data=folder data.root=/tmp data.palette=[[1,2,300]]", "data.palette.0.2 must be between 0 and 255"),
         ("~model", "model must be given"),
         ("model.head=psp", "model.head=psp does not fit: .* choose one by model/head=NAME"),
         ("model.upsampling.width=0", "model.upsampling.width must be between 1 and 65536, got 0"),
@@ -181,8 +201,11 @@ def test_a_root_configuration_is_whole(content: dict[str, Any], message: str) ->
 def test_an_option_out_of_its_range_is_refused(override: str, message: str, composed) -> None:
     def check(config: DictConfig) -> None:
         settings = read_config(config)
-        build(settings.recipe, "recipe")
+        for name in ("recipe", "augmentation", "loss", "logger", "data"):
+            build(getattr(settings, name), name)
+        if settings.protocol is not None:
+            build_protocol(settings.protocol, settings.augmentation)
         check_keys(settings.model, "model", given=["num_classes"])
 
     with pytest.raises(ValueError, match=message):
-        check(composed(override))
+        check(composed(*override.split()))

@@ -72,7 +72,8 @@ def check_keys(node: Node, path: str, *, given: Iterable[str] = ()) -> None:
     for key, value in node.items():
         if key in (TARGET, PARTIAL):
             continue
-        require_known(key, parameters, path)
+        if not any(each.kind == each.VAR_KEYWORD for each in parameters.values()):
+            require_known(key, parameters, path)
         hint, place = hints.get(key, Any), f"{path}.{key}"
         if _is_node(value):
             require_part(_locate(value[TARGET], place), hint, place, partial=bool(value.get(PARTIAL)))

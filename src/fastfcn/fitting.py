@@ -9,17 +9,21 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
-from typing_extensions import is_typeddict
+from typing_extensions import is_typeddict  # pydantic wants the TypedDict of this package before Python 3.12
 
 from fastfcn.options import RANGE
 
 LONGEST = 100  # characters of a value in a message
 STRICT = ConfigDict(arbitrary_types_allowed=True, strict=True, allow_inf_nan=False)
+OPEN = ConfigDict(**STRICT, extra="allow")  # of a TypedDict that names some of the keys
 PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, type(None))
 PART = "it is a part of its own: choose one by {group}=NAME, or set its options by {path}.KEY=VALUE"
 REASONS = {
     "needs_python_object": PART,
     "callable_type": PART,
+    "bool_type": "input should be true or false",
+    "missing": "it has too few values",
+    "too_long": "it has too many values",
     "dict_type": "input should be options, given by {path}.KEY=VALUE",
     "tuple_type": "input should be a list, such as [1,2]",
     "list_type": "input should be a list, such as [1,2]",
@@ -53,7 +57,7 @@ def _explain(error: ErrorDetails, value: Any, path: str) -> str:
     for key in error["loc"]:
         if key in (range(len(value)) if isinstance(value, list) else value if isinstance(value, Mapping) else ()):
             value, path = value[key], f"{path}.{key}"
-    if error["type"] == "missing":
+    if error["type"] == "missing" and isinstance(value, Mapping):
         name = f"{path}.{error['loc'][-1]}"
         return f"{name} must be given, for instance {name}=VALUE"
     if error["type"] == RANGE:
@@ -74,7 +78,8 @@ def require_part(target: Any, hint: Any, path: str, *, partial: bool) -> None:
 
 def shortened(value: Any) -> str:
     """Write a value as YAML has it, cut where it is long."""
-    text = value if isinstance(value, str) and not _like_a_number(value) else json.dumps(value, default=str)
+    bare = isinstance(value, str) and value.strip() and not _like_a_number(value)
+    text = value if bare else json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"
 
 

@@ -26,17 +26,26 @@ def holds(allowed: str, fits: Callable[[Any], bool]) -> AfterValidator:
     return AfterValidator(check)
 
 
+NOT_EMPTY = holds("a list of one or more values", bool)
+
 Count = Annotated[int, within(0)]
 AtLeastOne = Annotated[int, within(1)]
 Positive = Annotated[float, holds("positive", lambda value: value > 0)]
 NotNegative = Annotated[float, within(0)]
 Fraction = Annotated[float, within(0, 1)]  # probabilities and opacities, too
 Degrees = Annotated[float, within(0, 180)]
+Scale = Annotated[float, within(0.01, 100)]  # of an image
+Scales = Annotated[tuple[Scale, ...], NOT_EMPTY]
+Pixels = Annotated[int, within(1, 100_000)]  # a side of an image
+CropSize = Annotated[int, within(16, 100_000)]  # what a stride of 32 leaves something of
 Byte = Annotated[int, within(0, 255)]
-Seed = Annotated[int, within(0, 2**32 - 1)]  # what NumPy takes
-Pixels = Annotated[int, within(1, 100_000)]  # a side of an image, crop or window
+MaskValue = Annotated[int, within(0, 65_535)]
 Width = Annotated[int, within(1, 65_536)]  # channels, codewords
-Dilations = Annotated[tuple[Annotated[int, within(1, 1024)], ...], holds("one or more numbers", bool)]
+KernelSize = Annotated[int, holds("odd, between 1 and 31", lambda value: 1 <= value <= 31 and value % 2 == 1)]
+Dilation = Annotated[int, within(1, 1024)]
+Dilations = Annotated[tuple[Dilation, ...], NOT_EMPTY]
+Bins = Annotated[tuple[Annotated[int, within(1, 64)], ...], NOT_EMPTY]
 Workers = Annotated[int, within(0, 1024)]  # processes that load data
+Seed = Annotated[int, within(0, 2**32 - 1)]  # what NumPy takes
 Name = Annotated[str, holds("a name", lambda value: bool(value.strip()))]
 OfNetwork = Annotated[bool, holds("left to model.align_corners", lambda _: False)]  # no option of a part

@@ -3,9 +3,9 @@
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import with_config
-from typing_extensions import TypedDict  # pydantic wants these of Python before 3.12
+from typing_extensions import TypedDict
 
-from fastfcn.fitting import STRICT
+from fastfcn.fitting import OPEN
 from fastfcn.options import AtLeastOne, Count, NotNegative, holds
 
 
@@ -19,7 +19,7 @@ Off = Annotated[bool, holds("false: the suite's runs need what it switches off",
 On = Annotated[bool, holds("true: the suite's runs need it", bool)]
 
 
-@with_config({**STRICT, "extra": "allow"})
+@with_config(OPEN)
 class EvaluationTrainer(TypedDict):
     """The trainer of conf/evaluate.yaml. What is not here goes to Lightning as it is."""
 
@@ -32,7 +32,7 @@ class EvaluationTrainer(TypedDict):
     inference_mode: NotRequired[bool]
 
 
-@with_config({**STRICT, "extra": "allow"})
+@with_config(OPEN)
 class TrainingTrainer(EvaluationTrainer):
     """The trainer of conf/trainer/*.yaml."""
 

@@ -1,29 +1,45 @@
 """Hydra's launchers of this suite; Hydra takes plugins from no package but this. The work is in fastfcn.sweeping."""
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra.core.utils import JobReturn, JobStatus, configure_log
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from pydantic import with_config
+from typing_extensions import TypedDict
 
+from fastfcn.composition import build, plain
+from fastfcn.fitting import OPEN, require_fitting
+from fastfcn.options import AtLeastOne, Fraction, Positive
 from fastfcn.sweeping.backend import Backend
 
 
+@with_config(OPEN)
+class SweeperOptions(TypedDict, total=False):
+    """Ranges of Hydra's own sweepers' options."""
+
+    max_batch_size: AtLeastOne | None
+    n_trials: AtLeastOne
+    n_jobs: AtLeastOne
+    max_failure_rate: Fraction
+
+
 class SweepLauncher(Launcher):
-    """Runs every job as a process of its own on the backend of a subclass; `timeout` is a job's, in minutes."""
+    """Runs every job as a process of its own on the backend at `target`; `timeout` is a job's, in minutes."""
+
+    target: ClassVar[str]
 
     def __init__(self, *, timeout: float | None = None, **options: Any) -> None:
-        if timeout is not None and timeout <= 0:
-            raise ValueError(f"hydra.launcher.timeout must be positive, got {timeout}")
+        require_fitting(timeout, Positive | None, "hydra.launcher.timeout")
         self.timeout = timeout
-        self.options = options
+        self.options: dict[str, Any] = plain(OmegaConf.create(options))
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra composed."""
+        require_fitting(plain(config.hydra.sweeper), SweeperOptions, "hydra.sweeper")
         self.hydra_context = hydra_context
         self.config = config
         Path(str(config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)  # where a sweeper may keep its records
@@ -42,36 +58,33 @@ class SweepLauncher(Launcher):
             for job in jobs
         ]
 
-    @abstractmethod
     def backend(self) -> Backend:
         """Build the backend that `options` describe."""
+        backend: Backend = build({"_target_": self.target, **self.options}, "hydra.launcher", **self.known())
+        return backend
+
+    def known(self) -> dict[str, Any]:
+        """Return what a backend needs besides options."""
+        return {}
 
 
 class LocalLauncher(SweepLauncher):
     """`hydra/launcher=local`: this machine."""
 
-    def backend(self) -> Backend:
-        """Build the backend of this machine."""
-        from fastfcn.sweeping.local import LocalBackend
-
-        return LocalBackend(**self.options)
+    target = "fastfcn.sweeping.local.LocalBackend"
 
 
 class SlurmLauncher(SweepLauncher):
     """`hydra/launcher=slurm`."""
 
-    def backend(self) -> Backend:
-        """Build the backend that submits to Slurm."""
-        from fastfcn.sweeping.slurm import SlurmBackend
+    target = "fastfcn.sweeping.slurm.SlurmBackend"
 
-        return SlurmBackend(folder=Path(str(self.config.hydra.sweep.dir)).absolute() / "slurm", **self.options)
+    def known(self) -> dict[str, Any]:
+        """Return where Slurm's logs go."""
+        return {"folder": Path(str(self.config.hydra.sweep.dir)).absolute() / "slurm"}
 
 
 class RayLauncher(SweepLauncher):
     """`hydra/launcher=ray`."""
 
-    def backend(self) -> Backend:
-        """Build the backend that submits to Ray."""
-        from fastfcn.sweeping.ray import RayBackend
-
-        return RayBackend(**self.options)
+    target = "fastfcn.sweeping.ray.RayBackend"

@@ -23,6 +23,7 @@ from fastfcn.data.crop import Crop
 from fastfcn.data.dataset import Sample, SegmentationData, Split
 from fastfcn.data.loading import TrainingLoader, TrainingSamples, normalise, worker_options
 from fastfcn.data.sampling import Draw, TrainingBatches
+from fastfcn.options import AtLeastOne
 from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.recipe import Recipe, build_optimiser, parameter_groups
 
@@ -38,7 +39,7 @@ class DataBenchmark(Benchmark):
     step of the configured model as well, on a batch of recipe.batch_size.
     """
 
-    def __init__(self, *, images: int, step: bool) -> None:
+    def __init__(self, *, images: AtLeastOne, step: bool) -> None:
         if images < 1:
             raise ValueError(f"what.images must be 1 or more, got {images}")
         self.images = images

@@ -14,12 +14,13 @@ from fastfcn.benchmarking.memory import peak_memory
 from fastfcn.benchmarking.plain import ExpandedEncoding
 from fastfcn.benchmarking.timing import interleave
 from fastfcn.models.layers.encoding import Encoding
+from fastfcn.options import AtLeastOne, Width
 
 
 class EncodingBenchmark(Benchmark):
     """Measures time and memory of the suite's Encoding layer and of the expanded one, on the same input."""
 
-    def __init__(self, *, batch: int, pixels: int, channels: int, codewords: int) -> None:
+    def __init__(self, *, batch: AtLeastOne, pixels: AtLeastOne, channels: Width, codewords: Width) -> None:
         self.shape = (batch, channels, pixels, 1)
         self.codewords = codewords
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from omegaconf import DictConfig
@@ -18,6 +18,7 @@ from fastfcn.evaluation.sliding import SlidingWindow
 from fastfcn.models.features import Prediction
 from fastfcn.models.inference import FastSegmenter
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.options import NOT_EMPTY, CropSize, Pixels
 
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)  # the authors' six
 
@@ -35,6 +36,9 @@ class OneByOne(nn.Module):
         return Prediction(torch.cat([self.network(image[None]).logits for image in images]))
 
 
+Paths = Annotated[tuple[Literal["eager", "own"], ...], NOT_EMPTY]
+
+
 class EvaluationBenchmark(Benchmark):
     """Measures the paper's multi-scale protocol on an image of `height` x `width`, at six scales with mirror images.
 
@@ -44,7 +48,13 @@ class EvaluationBenchmark(Benchmark):
     """
 
     def __init__(
-        self, *, height: int, width: int, base_size: int, crop_size: int, paths: tuple[Literal["eager", "own"], ...]
+        self,
+        *,
+        height: Pixels,
+        width: Pixels,
+        base_size: Pixels,
+        crop_size: CropSize,
+        paths: Paths,
     ) -> None:
         self.paths = paths
         self.size = (height, width)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from omegaconf import DictConfig
@@ -18,6 +18,7 @@ from fastfcn.benchmarking.plain import expand_encodings
 from fastfcn.benchmarking.timing import Timing, interleave, matrix_products, product_gflop
 from fastfcn.models.inference import FastSegmenter
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.options import NOT_EMPTY
 from fastfcn.reporting.result import describe, gflops_by_part
 
 
@@ -33,6 +34,9 @@ class Subject:
     description: dict[str, Any]
 
 
+Paths = Annotated[tuple[Literal["plain", "eager", "fast"], ...], NOT_EMPTY]
+
+
 class ForwardBenchmark(Benchmark):
     """Measures forward passes of the networks in `models`, in turn, on one or more `paths`.
 
@@ -41,10 +45,7 @@ class ForwardBenchmark(Benchmark):
     fastest float32 matrix product of several, measured in the same rounds.
     """
 
-    def __init__(self, *, paths: tuple[Literal["plain", "eager", "fast"], ...], compiled: bool) -> None:
-        unknown = sorted(set(paths) - {"plain", "eager", "fast"})
-        if unknown or not paths:
-            raise ValueError(f"what.paths must be some of plain, eager and fast, got {list(paths)}")
+    def __init__(self, *, paths: Paths, compiled: bool) -> None:
         self.paths = paths
         self.compiled = compiled
 

@@ -70,8 +70,6 @@ class LoggingBenchmark(Benchmark):
         """Measure, print a table, write benchmark.json."""
         if "data" not in config:
             raise ValueError("what=logging trains: give data=NAME, and data.root=PATH where it needs one")
-        if config.rounds < 1 or config.trainer.log_every_n_steps < 1:
-            raise ValueError("what=logging needs rounds and trainer.log_every_n_steps of 1 or more")
         quieten_libraries()  # Lightning, which was imported after the first time, speaks up
         every = config.trainer.log_every_n_steps
         parts = self._parts(config, folder / "run")

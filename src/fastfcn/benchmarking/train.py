@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from omegaconf import DictConfig
@@ -21,6 +21,7 @@ from fastfcn.composition import build, plain
 from fastfcn.data.dataset import IGNORE
 from fastfcn.evaluation.metrics import SegmentationScores
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.options import NOT_EMPTY
 from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.recipe import build_optimiser, parameter_groups
 
@@ -42,6 +43,9 @@ class Subject:
     memory: int | None = None
 
 
+Paths = Annotated[tuple[Literal["plain", "own"], ...], NOT_EMPTY]
+
+
 class TrainBenchmark(Benchmark):
     """Measures training and validation steps of the networks in `models`, in turn, on random images, by part.
 
@@ -49,10 +53,7 @@ class TrainBenchmark(Benchmark):
     batch. Memory is that of activations: weights, gradients and the optimiser's state are there before.
     """
 
-    def __init__(self, *, paths: tuple[Literal["plain", "own"], ...], checkpoint_backbone: bool) -> None:
-        unknown = sorted(set(paths) - {"plain", "own"})
-        if unknown or not paths:
-            raise ValueError(f"what.paths must be some of plain and own, got {list(paths)}")
+    def __init__(self, *, paths: Paths, checkpoint_backbone: bool) -> None:
         self.paths = paths
         self.checkpoint_backbone = checkpoint_backbone
 

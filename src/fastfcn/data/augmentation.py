@@ -12,6 +12,7 @@ import torch
 
 from fastfcn.data.crop import Crop, crop_image, crop_mask
 from fastfcn.data.dataset import IGNORE, Example, Sample, UInt8
+from fastfcn.options import CropSize, Degrees, Fraction, Pixels, Scale
 
 BLUR_SIGMA = (0.0, 1.0)  # of the Gaussian, in pixels
 BLUR_REACH = 3.5  # sigmas; what lies beyond weighs less than half a grey level
@@ -100,12 +101,12 @@ class Augmentation:
     def __init__(
         self,
         *,
-        crop_size: int,
-        base_size: int,
-        scale: tuple[float, float],
-        flip: float,
-        blur: float,
-        rotate: float = 0.0,
+        crop_size: CropSize,
+        base_size: Pixels,
+        scale: tuple[Scale, Scale],
+        flip: Fraction,
+        blur: Fraction,
+        rotate: Degrees = 0.0,
     ) -> None:
         low, high = (int(base_size * factor) for factor in scale)
         if crop_size < 1 or not 1 <= low <= high:

@@ -8,6 +8,7 @@ from fastfcn.data.files import FileData, Pair
 from fastfcn.data.images import list_images
 from fastfcn.data.labels import Labels, identity
 from fastfcn.data.palette import Colour, voc_palette
+from fastfcn.options import MaskValue, Name
 
 MAX_CLASSES = 255  # masks are 8-bit and one value is IGNORE
 
@@ -22,14 +23,14 @@ class Folder(FileData):
     def __init__(
         self,
         *,
-        root: str,
-        classes: Sequence[str] | None = None,
-        palette: Sequence[Sequence[int]] | None = None,
-        ignore_index: int = IGNORE,
-        name: str = "folder",
-        train_split: str = "train",
-        val_split: str = "val",
-        test_split: str = "test",
+        root: Name,
+        classes: Sequence[Name] | None = None,
+        palette: Sequence[Colour] | None = None,
+        ignore_index: MaskValue = IGNORE,
+        name: Name = "folder",
+        train_split: Name = "train",
+        val_split: Name = "val",
+        test_split: Name = "test",
     ) -> None:
         self._root = Path(root)
         if not self.root.is_dir():
@@ -88,11 +89,9 @@ def read_classes(path: Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
 
 
-def _colours(palette: Sequence[Sequence[int]] | None, count: int) -> tuple[Colour, ...]:
+def _colours(palette: Sequence[Colour] | None, count: int) -> tuple[Colour, ...]:
     if palette is None:
         return voc_palette(count)
     if len(palette) != count:
         raise ValueError(f"data.palette has {len(palette)} colours for {count} classes")
-    if not all(len(colour) == 3 and 0 <= min(colour) <= max(colour) <= 255 for colour in palette):
-        raise ValueError("data.palette must hold three values from 0 to 255 for every class")
     return tuple((int(red), int(green), int(blue)) for red, green, blue in palette)

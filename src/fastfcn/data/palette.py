@@ -5,8 +5,9 @@ from importlib.resources import files
 import numpy as np
 
 from fastfcn.data.dataset import IGNORE
+from fastfcn.options import Byte
 
-Colour = tuple[int, int, int]
+Colour = tuple[Byte, Byte, Byte]
 
 
 def voc_palette(count: int) -> tuple[Colour, ...]:

@@ -22,6 +22,7 @@ from fastfcn.data.palette import voc_palette
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.preparing.masks import Conversion, convert, named, paint, read_matlab
 from fastfcn.data.public import PublicData, read_list, write_list
+from fastfcn.options import Name
 
 log = logging.getLogger(__name__)
 
@@ -98,11 +99,11 @@ class PascalContext(PublicData):
     def __init__(
         self,
         *,
-        root: str | None = None,
+        root: Name | None = None,
         background: bool = False,
-        train_split: str = "train",
-        val_split: str = "val",
-        test_split: str = "val",
+        train_split: Name = "train",
+        val_split: Name = "val",
+        test_split: Name = "val",
     ) -> None:
         super().__init__(root=root, train_split=train_split, val_split=val_split, test_split=test_split)
         count = len(CLASSES)

@@ -9,6 +9,7 @@ from fastfcn.data.dataset import Split
 from fastfcn.data.files import FileData
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.files import write_atomically
+from fastfcn.options import Name
 
 
 class PublicData(FileData):
@@ -24,10 +25,10 @@ class PublicData(FileData):
     def __init__(
         self,
         *,
-        root: str | None = None,
-        train_split: str = "train",
-        val_split: str = "val",
-        test_split: str = "val",
+        root: Name | None = None,
+        train_split: Name = "train",
+        val_split: Name = "val",
+        test_split: Name = "val",
     ) -> None:
         self._root = root
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split

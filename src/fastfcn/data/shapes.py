@@ -7,11 +7,13 @@ context of the whole image. Poles and wires are about three pixels thin, so a ma
 """
 
 from itertools import pairwise
+from typing import Annotated
 
 import cv2
 import numpy as np
 
 from fastfcn.data.dataset import Example, SegmentationData, Split, UInt8
+from fastfcn.options import Name, Seed, within
 
 CLASSES = ("sky", "pavement", "hedge", "sea", "tent", "sail", "ball", "buoy", "bench", "crate", "pole", "wire")
 AMBIGUOUS = (("tent", "sail"), ("ball", "buoy"), ("bench", "crate"))  # the same object in a park and in a harbour
@@ -24,6 +26,10 @@ PARK, HARBOUR = 0, 1
 INDEX = {name: index for index, name in enumerate(CLASSES)}
 
 
+SceneSize = Annotated[int, within(16, 4096)]  # below, hedges and wires have no pixels
+Images = Annotated[int, within(1, 10_000_000)]
+
+
 class Shapes(SegmentationData):
     """Generated scenes of `size` x `size` pixels, so many a split; the same `seed` gives the same scenes."""
 
@@ -32,15 +38,15 @@ class Shapes(SegmentationData):
     def __init__(
         self,
         *,
-        size: int = 96,
-        train_images: int = 2400,
-        val_images: int = 200,
-        test_images: int = 200,
-        seed: int = 0,
-        root: str | None = None,
-        train_split: str = "train",
-        val_split: str = "val",
-        test_split: str = "test",
+        size: SceneSize = 96,
+        train_images: Images = 2400,
+        val_images: Images = 200,
+        test_images: Images = 200,
+        seed: Seed = 0,
+        root: Name | None = None,
+        train_split: Name = "train",
+        val_split: Name = "val",
+        test_split: Name = "test",
     ) -> None:
         if root is not None:
             raise ValueError(f"data=shapes is generated and reads no files: leave out data.root={root}")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from omegaconf import DictConfig
@@ -19,6 +19,7 @@ from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.run import build_protocol
 from fastfcn.evaluation.submission import open_submission
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
+from fastfcn.options import Fraction, Name
 from fastfcn.reporting.pictures import index_png, legend, overlay, save_picture
 
 
@@ -26,22 +27,20 @@ from fastfcn.reporting.pictures import index_png, legend, overlay, save_picture
 class PredictionConfig:
     """The root of conf/predict.yaml, resolved."""
 
-    checkpoint: str
-    images: str
-    output: str
+    checkpoint: Name
+    images: Name
+    output: Name
     protocol: dict[str, Any]
-    opacity: float
-    device: str
+    opacity: Fraction
+    device: Name
     optimize: bool
-    submission: str | None
+    submission: Literal["ade20k"] | None
 
 
 def predict(config: DictConfig) -> None:
     """Write, for every image, an index mask and an overlay of its own size and name, and one legend."""
     keep_freed_memory()
     settings = typed(PredictionConfig, plain(config))
-    if not 0 <= settings.opacity <= 1:
-        raise ValueError(f"opacity must be between 0 and 1, got {settings.opacity}")
     paths = find_images(Path(settings.images))
     checkpoint = read_checkpoint(settings.checkpoint)
     protocol = build_protocol(settings.protocol, checkpoint.description.augmentation)

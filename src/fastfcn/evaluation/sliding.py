@@ -19,6 +19,7 @@ from fastfcn.evaluation.fusion import ScaledScores
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.layers.resize import resize
+from fastfcn.options import AtLeastOne, CropSize, Name, Pixels, Scales
 
 DEFAULT_BATCH = 4  # windows in one pass on a GPU; a CPU gains nothing from more than one
 
@@ -43,13 +44,13 @@ class SlidingWindow(Protocol):
     def __init__(
         self,
         *,
-        name: str,
-        base_size: int,
-        crop_size: int,
-        scales: tuple[float, ...],
+        name: Name,
+        base_size: Pixels,
+        crop_size: CropSize,
+        scales: Scales,
         flip: bool,
         fusion: Literal["exp_sum", "softmax"],
-        batch: int | None,
+        batch: AtLeastOne | None,
     ) -> None:
         if min(base_size, crop_size, batch or 1) < 1 or batch == 0 or not scales or min(scales) <= 0:
             raise ValueError(

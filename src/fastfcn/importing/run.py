@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from omegaconf import DictConfig
@@ -23,6 +23,7 @@ from fastfcn.importing.source import Translation, resnet_depth
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.pretrained import load_pretrained
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.options import Name
 
 FAMILIES: tuple[ModuleType, ...] = (authors, mmseg)
 
@@ -31,9 +32,9 @@ FAMILIES: tuple[ModuleType, ...] = (authors, mmseg)
 class ImportConfig:
     """The root of conf/import_checkpoint.yaml, resolved."""
 
-    source: str
-    output: str
-    output_stride: int | None
+    source: Name
+    output: Name
+    output_stride: Literal[8, 16, 32] | None
     data: dict[str, Any]
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fastfcn.models.checkpointing import checkpoint_stages
 from fastfcn.models.dilation import dilate, dilate_stages
 from fastfcn.models.features import Channels, Features
+from fastfcn.options import Dilation, Name
 
 OUTPUT_STRIDES = (8, 16, 32)
 
@@ -27,11 +28,11 @@ class Backbone(nn.Module):
 
     def __init__(
         self,
-        name: str,
+        name: Name,
         *,
         output_stride: Literal[8, 16, 32] = 32,
-        weights: str | None = None,
-        stage_dilations: tuple[int, ...] = (),
+        weights: Name | None = None,
+        stage_dilations: tuple[Dilation, ...] = (),
     ) -> None:
         super().__init__()
         if output_stride not in OUTPUT_STRIDES:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+from fastfcn.options import AtLeastOne
 from fastfcn.sweeping.backend import Backend
 from fastfcn.sweeping.execution import run_job
 from fastfcn.sweeping.gpus import lease, visible_gpus
@@ -18,10 +19,7 @@ LEASE_POLL_SECONDS = 1.0
 class LocalBackend(Backend):
     """Runs `jobs` at once: by default as many as the GPUs serve, and one on a CPU. `share` jobs may hold one GPU."""
 
-    def __init__(self, *, jobs: int | None = None, share: int = 1) -> None:
-        for name, value in {"jobs": jobs, "share": share}.items():
-            if value is not None and value < 1:
-                raise ValueError(f"hydra.launcher.{name} must be 1 or more, got {value}")
+    def __init__(self, *, jobs: AtLeastOne | None = None, share: AtLeastOne = 1) -> None:
         self.at_once = jobs
         self.share = share
         self.gpus = visible_gpus()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastfcn.optional import require
+from fastfcn.options import Count, Name, NotNegative, Positive
 from fastfcn.sweeping.backend import Backend
 from fastfcn.sweeping.execution import run_job
 from fastfcn.sweeping.job import Job, clean_environment
@@ -20,7 +21,7 @@ PROBE_SECONDS = 10.0
 class RayBackend(Backend):
     """Runs on the cluster at `address`, or on one of this machine; `cpus` and `gpus` are for each process of a job."""
 
-    def __init__(self, *, address: str | None, cpus: float, gpus: float | None, retries: int) -> None:
+    def __init__(self, *, address: Name | None, cpus: Positive, gpus: NotNegative | None, retries: Count) -> None:
         self.address = address
         self.cpus = cpus
         self.gpus = gpus

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from fastfcn.fitting import OPEN, require_fitting
 from fastfcn.optional import require
+from fastfcn.options import AtLeastOne, Count, Name, Positive
 from fastfcn.sweeping.backend import Backend, status_of
 from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.needs import Needs
@@ -19,10 +24,27 @@ SUBMISSION_SECONDS = 30.0  # in which squeue may not list a new job yet
 FILE_SYSTEM_SECONDS = 15.0  # in which one machine may not see what another has written
 
 
+@with_config(OPEN)
+class Parameters(TypedDict, total=False):
+    """What submitit is given, as far as conf/hydra/launcher/slurm.yaml has it."""
+
+    partition: Name | None
+    timeout_min: AtLeastOne
+    cpus_per_task: AtLeastOne
+    mem_gb: Positive | None
+    signal_delay_s: Count
+    array_parallelism: AtLeastOne
+    setup: list[str]
+    additional_parameters: dict[str, Any]
+
+
 class SlurmBackend(Backend):
     """Submits with submitit; `parameters` are its own, see conf/hydra/launcher/slurm.yaml. Logs of Slurm: `folder`."""
 
-    def __init__(self, *, folder: Path, max_attempts: int, gpus_per_node: int | None, **parameters: Any) -> None:
+    def __init__(
+        self, *, folder: Path, max_attempts: AtLeastOne, gpus_per_node: Count | None, **parameters: Any
+    ) -> None:
+        require_fitting(parameters, Parameters, "hydra.launcher")
         self.folder = folder
         self.max_attempts = max_attempts
         self.gpus_per_node = gpus_per_node

@@ -16,6 +16,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from wandb.errors import Error as WandbError
 from wandb.sdk.lib.runid import generate_id
 
+from fastfcn.options import AtLeastOne, Count, Name
 from fastfcn.sweeping.process import PREEMPTED
 from fastfcn.tracking.identity import JOB_TYPE, Identity
 from fastfcn.tracking.keys import STEP
@@ -39,18 +40,11 @@ class Logging:
     """
 
     mode: Literal["offline", "online", "disabled"]
-    project: str
-    entity: str | None
-    images: int
-    images_every: int
+    project: Name
+    entity: Name | None
+    images: Count
+    images_every: AtLeastOne
     checkpoint: bool
-
-    def __post_init__(self) -> None:
-        """Refuse values that cannot be meant."""
-        if self.images < 0:
-            raise ValueError(f"logger.images must be 0 or more, got {self.images}")
-        if self.images_every < 1:
-            raise ValueError(f"logger.images_every must be 1 or more, got {self.images_every}")
 
     def loggers(
         self, run_dir: Path, *, config: Mapping[str, Any], identity: Identity, resume_step: int | None

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from fastfcn.data.dataset import IGNORE
 from fastfcn.models.features import Prediction
+from fastfcn.options import NotNegative
 from fastfcn.training.cross_entropy import UpsampledCrossEntropy
 
 
@@ -29,7 +30,7 @@ class Losses:
 class SegmentationLoss(nn.Module):
     """Cross-entropy + aux_weight * auxiliary cross-entropy + presence_weight * presence loss."""
 
-    def __init__(self, *, aux_weight: float, presence_weight: float) -> None:
+    def __init__(self, *, aux_weight: NotNegative, presence_weight: NotNegative) -> None:
         super().__init__()
         self.aux_weight = aux_weight
         self.presence_weight = presence_weight

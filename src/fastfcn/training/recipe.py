@@ -8,7 +8,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from fastfcn.fitting import require_fields
-from fastfcn.options import AtLeastOne, NotNegative, Positive, Workers
+from fastfcn.options import AtLeastOne, Name, NotNegative, Positive, Workers
 
 REFERENCE_BATCH = 16  # the batch that a learning rate is stated for
 MOMENTUM = 0.9
@@ -35,7 +35,7 @@ class Recipe:
     channels_last: bool
     compile: bool
     checkpoint_backbone: bool
-    cache: str | None = None
+    cache: Name | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""

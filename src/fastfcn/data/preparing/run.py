@@ -20,6 +20,7 @@ from fastfcn.data.preparing.unpack import unpack
 from fastfcn.data.preparing.verify import count_faults, file_faults, stem_faults
 from fastfcn.data.public import PublicData
 from fastfcn.evaluation.run import without_training
+from fastfcn.options import AtLeastOne, Name
 
 LOCK = ".prepare.lock"  # in data.root
 
@@ -29,16 +30,14 @@ class PreparationConfig:
     """The root of conf/prepare_data.yaml, resolved."""
 
     data: dict[str, Any]
-    url: str | None
+    url: Name | None
     verify: bool
-    workers: int | None
+    workers: AtLeastOne | None
 
 
 def prepare_data(config: DictConfig) -> None:
     """Do what `config` says: prepare, or with `verify` check, the dataset. Raises ValueError if there are faults."""
     settings = typed(PreparationConfig, without_training(config))
-    if settings.workers is not None and settings.workers < 1:
-        raise ValueError(f"workers must be 1 or more, or null for one a core, got {settings.workers}")
     workers = settings.workers or os.cpu_count() or 1
     data: SegmentationData = build(settings.data, "data")
     if not isinstance(data, FileData):

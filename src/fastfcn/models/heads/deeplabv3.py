@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from fastfcn.models.features import Features, HeadInputs, HeadOutput
 from fastfcn.models.heads.base import Head, classifier
 from fastfcn.models.layers.convolution import ConvNormReLU
+from fastfcn.options import Dilations, Width
 
 
 class ASPP(nn.Module):
@@ -42,8 +43,8 @@ class DeepLabV3Head(Head):
         inputs: HeadInputs,
         num_classes: int,
         *,
-        dilations: tuple[int, ...] = (12, 24, 36),
-        width: int | None = None,
+        dilations: Dilations = (12, 24, 36),
+        width: Width | None = None,
         projection: bool = True,
     ) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from fastfcn.models.heads.base import Head, classifier
 from fastfcn.models.layers.convolution import ConvNormReLU
 from fastfcn.models.layers.encoding import Encoding
 from fastfcn.models.layers.resize import resize
+from fastfcn.options import KernelSize, Width
 
 
 class ContextEncoding(nn.Module):
@@ -61,9 +62,9 @@ class EncNetHead(Head):
         num_classes: int,
         *,
         lateral: bool = False,
-        width: int = 512,
-        codewords: int = 32,
-        kernel_size: int | None = None,
+        width: Width = 512,
+        codewords: Width = 32,
+        kernel_size: KernelSize | None = None,
         presence: bool = True,
     ) -> None:
         super().__init__()

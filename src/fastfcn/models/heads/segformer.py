@@ -7,6 +7,7 @@ from fastfcn.models.features import Features, HeadInputs, HeadOutput
 from fastfcn.models.heads.base import Head, classifier
 from fastfcn.models.layers.convolution import ConvNormReLU
 from fastfcn.models.layers.resize import resize
+from fastfcn.options import Width
 
 
 class SegFormerHead(Head):
@@ -16,7 +17,7 @@ class SegFormerHead(Head):
     paper with MiT-B0 and B1, 768 with larger ones.
     """
 
-    def __init__(self, inputs: HeadInputs, num_classes: int, *, width: int = 256) -> None:
+    def __init__(self, inputs: HeadInputs, num_classes: int, *, width: Width = 256) -> None:
         super().__init__()
         self.align_corners = inputs.align_corners
         levels = (inputs.channels, inputs.backbone.c4, inputs.backbone.c3, inputs.backbone.c2)

@@ -8,6 +8,7 @@ from fastfcn.models.heads.base import Head, classifier
 from fastfcn.models.layers.convolution import ConvNormReLU
 from fastfcn.models.layers.pyramid_pooling import PyramidPools
 from fastfcn.models.layers.resize import resize
+from fastfcn.options import Bins, Width
 
 
 class UPerNetHead(Head):
@@ -17,9 +18,7 @@ class UPerNetHead(Head):
     mmsegmentation's.
     """
 
-    def __init__(
-        self, inputs: HeadInputs, num_classes: int, *, width: int = 512, bins: tuple[int, ...] = (1, 2, 3, 6)
-    ) -> None:
+    def __init__(self, inputs: HeadInputs, num_classes: int, *, width: Width = 512, bins: Bins = (1, 2, 3, 6)) -> None:
         super().__init__()
         self.align_corners = inputs.align_corners
         self.pools = PyramidPools(inputs.channels, width, bins, align_corners=inputs.align_corners)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from fastfcn.models.features import Channels
 from fastfcn.models.upsampling.top_down import DoubledSum, TopDown
+from fastfcn.options import KernelSize, OfNetwork, Width
 
 FACTOR = 2
 
@@ -54,11 +55,11 @@ class CARAFE(TopDown):
         self,
         channels: Channels,
         *,
-        width: int = 256,
-        kernel_size: int = 5,
-        encoder_size: int = 3,
-        compressed: int = 64,
-        align_corners: bool = True,
+        width: Width = 256,
+        kernel_size: KernelSize = 5,
+        encoder_size: KernelSize = 3,
+        compressed: Width = 64,
+        align_corners: OfNetwork = True,
     ) -> None:
         enlarge = partial(Reassembly, width, kernel_size=kernel_size, encoder_size=encoder_size, compressed=compressed)
         lateral = partial(nn.Conv2d, kernel_size=1)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from fastfcn.models.features import Channels
 from fastfcn.models.upsampling.top_down import DoubledSum, TopDown
+from fastfcn.options import OfNetwork, Width
 
 FACTOR = 2
 SCOPE = 0.25  # of offsets, in old pixels: neighbouring points just meet (section 3.2)
@@ -50,7 +51,9 @@ def _centres(height: int, width: int, device: torch.device) -> Tensor:
 class DySample(TopDown):
     """FPN that enlarges by learned points, in 4 groups of channels as in the paper (section 4)."""
 
-    def __init__(self, channels: Channels, *, width: int = 256, groups: int = 4, align_corners: bool = True) -> None:
+    def __init__(
+        self, channels: Channels, *, width: Width = 256, groups: Width = 4, align_corners: OfNetwork = True
+    ) -> None:
         enlarge = partial(PointSampling, width, groups=groups)
         lateral = partial(nn.Conv2d, kernel_size=1)
         super().__init__(channels, width=width, lateral=lateral, merge=lambda: DoubledSum(enlarge()))

@@ -10,6 +10,7 @@ from torchvision.ops import deform_conv2d
 from fastfcn.models.features import Channels
 from fastfcn.models.layers.resize import resize
 from fastfcn.models.upsampling.top_down import TopDown
+from fastfcn.options import OfNetwork, Width
 
 GROUPS = 8  # of channels that share their offsets, as the authors have it
 SIDE = 3
@@ -79,6 +80,6 @@ class FeatureAlignment(nn.Module):
 class FaPN(TopDown):
     """FPN with feature selection in place of lateral convolutions, and feature alignment in place of the sum."""
 
-    def __init__(self, channels: Channels, *, width: int = 256, align_corners: bool = True) -> None:
+    def __init__(self, channels: Channels, *, width: Width = 256, align_corners: OfNetwork = True) -> None:
         merge = partial(FeatureAlignment, width, align_corners=align_corners)
         super().__init__(channels, width=width, lateral=FeatureSelection, merge=merge)

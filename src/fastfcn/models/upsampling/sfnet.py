@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from fastfcn.models.features import Channels
 from fastfcn.models.layers.resize import resize
 from fastfcn.models.upsampling.top_down import TopDown
+from fastfcn.options import OfNetwork, Width
 
 
 class FlowAlignment(nn.Module):
@@ -49,6 +50,6 @@ def warp(x: Tensor, flow: Tensor) -> Tensor:
 class SFNet(TopDown):
     """FPN whose levels are joined by flow alignment. The paper's pyramid pooling on C5 is the PSP head's here."""
 
-    def __init__(self, channels: Channels, *, width: int = 256, align_corners: bool = True) -> None:
+    def __init__(self, channels: Channels, *, width: Width = 256, align_corners: OfNetwork = True) -> None:
         lateral = partial(nn.Conv2d, kernel_size=1)
         super().__init__(channels, width=width, lateral=lateral, merge=partial(FlowAlignment, width))
