@@ -15,7 +15,8 @@ from fastfcn.data.dataset import IGNORE, Example, Sample, UInt8
 from fastfcn.options import CropSize, Degrees, Fraction, Pixels, Scale
 
 BLUR_SIGMA = (0.0, 1.0)  # of the Gaussian, in pixels
-BLUR_REACH = 3.5  # sigmas; what lies beyond weighs less than half a grey level
+BLUR_PASSES = 3  # along each side
+BLUR_ONE = 1 << 24  # Pillow's weights are fixed-point numbers
 
 
 class ScaledCrop(A.DualTransform):  # type: ignore[misc]  # albumentations is untyped
@@ -23,7 +24,8 @@ class ScaledCrop(A.DualTransform):  # type: ignore[misc]  # albumentations is un
 
     The short side becomes a random integer in `short_side`, the aspect is kept, and a crop of at most `crop_size`
     pixels a side is taken from a random place, or from the centre, and padded right and bottom with black and IGNORE.
-    `flip` and `blur` are probabilities; the turn is uniform up to `rotate` degrees either way.
+    `flip` and `blur` are probabilities; the turn is uniform up to `rotate` degrees either way. The centre is rounded as
+    Python rounds, halves to even, as in the authors' code.
     """
 
     def __init__(
@@ -53,11 +55,11 @@ class ScaledCrop(A.DualTransform):  # type: ignore[misc]  # albumentations is un
         scaled = (height * short // min(height, width), width * short // min(height, width))
         size = (min(self.crop_size, scaled[0]), min(self.crop_size, scaled[1]))
         room = (scaled[0] - size[0], scaled[1] - size[1])
-        start = (room[0] // 2, room[1] // 2) if self.centre else (draw.randint(0, room[0]), draw.randint(0, room[1]))
+        top, left = (round(side / 2) if self.centre else draw.randint(0, side) for side in room)
         return {
             "crop": Crop(
                 scaled,
-                start,
+                (top, left),
                 size,
                 flip=flip,
                 angle=draw.uniform(-self.rotate, self.rotate),
@@ -84,9 +86,21 @@ class ScaledCrop(A.DualTransform):  # type: ignore[misc]  # albumentations is un
 
 
 def blurred(image: UInt8, sigma: float) -> UInt8:
-    """Blur an image (H, W, 3) with a Gaussian; below a sigma of 0.29 pixels bytes cannot hold the difference."""
-    reach = int(BLUR_REACH * sigma)
-    return cv2.GaussianBlur(image, (2 * reach + 1, 2 * reach + 1), sigma) if reach else image
+    """Blur an image (H, W, 3) as Pillow's GaussianBlur does, for a sigma up to 1: by boxes, in whole grey levels.
+
+    Each pass averages a pixel with its two neighbours (the extended box filter of Gwosdek et al., 2011) and rounds.
+    The bytes are Pillow's but where a sum is half a level to float32's precision, which may fall to the other side.
+    """
+    if not sigma:
+        return image
+    variance = sigma * sigma / BLUR_PASSES
+    edge = variance / (2 - 2 * variance)  # of a box that reaches `edge` into either neighbour
+    centre = int(BLUR_ONE / np.float32(1 + 2 * edge))
+    weights = np.array([(BLUR_ONE - centre) // 2, centre, (BLUR_ONE - centre) // 2]) / BLUR_ONE
+    for kernel in (weights[None], weights[:, None]):
+        for _ in range(BLUR_PASSES):
+            image = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+    return image
 
 
 class Augmentation:
