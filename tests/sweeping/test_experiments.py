@@ -70,6 +70,21 @@ def test_rows_are_what_they_are_called(composed) -> None:
         assert parts("heads", row) == (head, *(("none", 8) if kind == "dilated" else ("jpu", 32)))
 
 
+def test_dilated_resnet101_is_what_its_numbers_were_trained_with(composed) -> None:
+    def options(table: str, row: str) -> tuple[bool, int, int]:
+        config = plain(compose_row(composed, table, row, "ade20k" if table == "ade20k" else "pascal_context"))
+        crops = config["augmentation"]
+        assert config["protocol"]["base_size"] is config["protocol"]["crop_size"] is None  # as in training
+        return config["model"]["head"]["lateral"], crops["base_size"], crops["crop_size"]
+
+    assert options("ade20k", "encnet_dilated_r101") == (True, 640, 576)
+    assert options("pascal_context_sota", "encnet_dilated") == (True, 520, 480)
+    assert options("speed", "encnet_dilated_r101") == (True, 520, 480)
+    others = [("ade20k", "encnet_jpu_r101"), ("ade20k", "encnet_dilated"), ("pascal_context_sota", "encnet_jpu")]
+    for table, row in others:
+        assert options(table, row) == (False, 520, 480)
+
+
 def test_a_small_network_on_camvid_is_asked_for_in_all_rows_at_once(composed) -> None:
     text = (CONF.parent / "docs" / "sweeps.md").read_text()
     command = shlex.split(text.partition("-m experiment=upsampling data=camvid data.root=PATH ")[2].partition("```")[0])

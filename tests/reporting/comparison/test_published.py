@@ -99,6 +99,18 @@ def test_what_is_shipped_reads_and_names_rows_of_the_sweep(folder: Path) -> None
     assert set(published.rows) <= set(read_rows(folder))
 
 
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_each_source_has_its_networks_and_protocols(folder: Path) -> None:
+    for setting in read_published(folder).settings:
+        if setting.source.startswith("mmsegmentation"):
+            assert setting.backbone == "tu-resnet50c, stage_dilations [2, 4]"
+            assert setting.protocol.startswith("whole")
+        else:
+            assert setting.source.startswith("arXiv:1903.11816, ")
+            assert setting.backbone in ("tu-resnet50s", "tu-resnet101s")
+            assert setting.protocol in ("ss", "ms", "test server")
+
+
 def test_a_sweep_without_rows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("row: {a: b}\n")
     with pytest.raises(ValueError, match=r"sweep\.yaml holds no mapping of rows"):
