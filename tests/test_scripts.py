@@ -119,6 +119,20 @@ def test_predict_a_folder(trained: Path, tmp_path: Path, script) -> None:
         assert np.array(mask).max() < len(CLASSES)
 
 
+def test_paths_are_taken_as_they_are(trained: Path, tmp_path: Path, script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    strange = tmp_path / "seed0,recipe.lr=0.02 (1)" / "käse & #图 [x] {a} $b 'c' \"d\" \\"
+    strange.mkdir(parents=True)
+    checkpoint = strange / "1,5=~.ckpt"
+    checkpoint.write_bytes((trained / "checkpoints" / "best.ckpt").read_bytes())
+    Image.new("RGB", (40, 30)).save(strange / "a=b,ü.png")
+    home = strange.relative_to(tmp_path)
+    script("predict", f"checkpoint=~/{home / checkpoint.name}", f"images={strange}", f"output={strange}/out")
+    assert (strange / "out" / "masks" / "a=b,ü.png").exists()
+    script("evaluate", f"checkpoint={checkpoint}", "workers=0", "pictures=0", f"hydra.run.dir={strange}/run")
+    assert json.loads((strange / "run" / "result.json").read_text())["checkpoint"] == str(checkpoint)
+
+
 def test_own_images_from_training_to_prediction(tmp_path: Path, script) -> None:
     root = write_dataset(tmp_path / "mine", images=4)
     run_dir = tmp_path / "run"

@@ -18,6 +18,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from fastfcn.literal import literal
+
 CONF = Path(__file__).resolve().parents[2] / "conf"
 FULL_ERROR = "HYDRA_FULL_ERROR"
 MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
@@ -55,6 +57,7 @@ def entry_point(
             os.environ[FULL_ERROR] = "1"  # have Hydra raise, so that its many lines can be made one
             try:
                 before(sys.argv[1:])
+                sys.argv[1:] = literal(sys.argv[1:])  # also for the processes that DDP starts with them
                 hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(contained)()
                 if failures:
                     raise failures[0]

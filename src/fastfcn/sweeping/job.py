@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastfcn.literal import literal
 from fastfcn.sweeping.needs import Needs
 
 FOREIGN = ("SLURM_", "SLURMD_", "SUBMITIT_", "PMI_", "PMIX_", "TORCHELASTIC_", "MASTER_")
@@ -43,8 +44,8 @@ class Job:
         """Return the command of an ordinary run that goes on where an earlier attempt stopped."""
         overrides = [override for override in self.overrides if not override.startswith("hydra.run.dir=")]
         resume = ["resume=auto"] if self.resumable and not any(o.startswith("resume=") for o in overrides) else []
-        folder = str(self.folder).replace("\\", "\\\\").replace("'", "\\'")
-        return [sys.executable, str(self.script), *overrides, *resume, f"hydra.run.dir='{folder}'", "hydra.mode=RUN"]
+        run_dir = literal([f"hydra.run.dir={self.folder}"])
+        return [sys.executable, str(self.script), *overrides, *resume, *run_dir, "hydra.mode=RUN"]
 
 
 def clean_environment() -> dict[str, str]:
