@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fastfcn.evaluation.sliding import SlidingWindow
 from fastfcn.models.features import Prediction
+from tests.interpolation import stretch
 
 Array = NDArray[np.float64]
 Scorer = Callable[[Array], Array]
@@ -61,22 +62,10 @@ def toy_scores(weight: Array) -> Scorer:
     return score
 
 
-def stretch(source: int, target: int, align_corners: bool) -> Array:
-    """The matrix (target, source) of linear interpolation along one side."""
-    matrix = np.zeros((target, source))
-    for place in range(target):
-        if align_corners:
-            exact = place * (source - 1) / (target - 1) if target > 1 else 0.0
-        else:
-            exact = max((place + 0.5) * source / target - 0.5, 0.0)
-        low = min(int(exact), source - 1)
-        matrix[place, low] += 1 - (exact - low)
-        matrix[place, min(low + 1, source - 1)] += exact - low
-    return matrix
-
-
 def resize(image: Array, height: int, width: int, align_corners: bool) -> Array:
-    rows, columns = (stretch(*sides, align_corners) for sides in zip(image.shape[1:], (height, width), strict=True))
+    rows, columns = (
+        stretch(*sides, align_corners=align_corners) for sides in zip(image.shape[1:], (height, width), strict=True)
+    )
     return np.einsum("hy,cyx,wx->chw", rows, image, columns, optimize=True)
 
 
