@@ -76,18 +76,9 @@ def test_a_job_is_not_run_twice_at_once(tmp_path: Path) -> None:
     assert run_job(job, should_stop=try_again).state == "preempted"
 
 
-def test_a_job_resumes_and_drops_a_best_that_nothing_can_resume(tmp_path: Path) -> None:
+def test_a_job_resumes(tmp_path: Path) -> None:
     job = job_in(tmp_path / "a'b", "", resumable=True, overrides=("seed=1", "hydra.run.dir=elsewhere"))
     assert job.command()[2:] == ["seed=1", "resume=auto", f"hydra.run.dir='{tmp_path}/a\\'b'", "hydra.mode=RUN"]
-    checkpoints = job.folder / "checkpoints"
-    checkpoints.mkdir(parents=True)
-    for name in ("best", "last"):
-        (checkpoints / f"{name}.ckpt").touch()
-    run_job(job)
-    assert (checkpoints / "best.ckpt").exists()
-    (checkpoints / "last.ckpt").unlink()
-    run_job(job)
-    assert not (checkpoints / "best.ckpt").exists()
 
 
 def test_a_job_is_no_part_of_another_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,6 @@ def _alone(folder: Path) -> Iterator[bool]:
 def _attempt(job: Job, status: Status, environment: Mapping[str, str], should_stop: Callable[[], bool]) -> Status:
     if job.result.exists():  # by a sweep that ran beside this one
         return replace(status, state="done")
-    _drop_unusable(job.folder / "checkpoints")
     begin = job.log.stat().st_size if job.log.exists() else 0
     ending = run_to_its_end(
         job.command(),
@@ -81,12 +80,6 @@ def _attempt(job: Job, status: Status, environment: Mapping[str, str], should_st
     )
     state, reason = judge(ending, done=job.result.exists(), said=log_tail(job.log, begin), timeout=job.timeout)
     return replace(status, state=state, reason=reason)
-
-
-def _drop_unusable(folder: Path) -> None:
-    """Remove the best checkpoint of an attempt that ended before there was one to resume from."""
-    if not (folder / "last.ckpt").exists():
-        (folder / "best.ckpt").unlink(missing_ok=True)
 
 
 def judge(ending: Ending, *, done: bool, said: str, timeout: float | None) -> tuple[State, str]:

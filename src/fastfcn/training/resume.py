@@ -1,6 +1,7 @@
 """Going on with a run: find its checkpoint, refuse to mix runs."""
 
-import shutil
+import itertools
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from fastfcn.checkpoints import Checkpoint, Description, read_checkpoint
 from fastfcn.files import write_atomically
 
+log = logging.getLogger(__name__)
+
+LAST, BEST = "last.ckpt", "best.ckpt"
+RESULT = "result.json"
 RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "run")
 MAY_CHANGE = {
     "recipe.workers",
@@ -25,16 +30,39 @@ MAY_CHANGE = {
 
 
 def find_resume(resume: str | None, run_dir: Path) -> Checkpoint | None:
-    """Read the checkpoint to go on from. Raises FileNotFoundError or ValueError if there is none."""
-    last = run_dir / "checkpoints" / "last.ckpt"
-    if resume is None or (resume == "auto" and not last.exists()):
+    """Read the checkpoint to go on from; None for a run that begins.
+
+    `last` and a path must be there and whole, else it raises FileNotFoundError or ValueError. `auto` takes last.ckpt, or
+    best.ckpt where that cannot be read, and begins anew without either.
+    """
+    folder = run_dir / "checkpoints"
+    if resume is None:
         return None
-    path = last if resume in ("last", "auto") else Path(resume)
+    if resume == "auto":
+        return _latest(folder)
+    path = folder / LAST if resume == "last" else Path(resume)
     if not path.is_file():
         raise FileNotFoundError(
-            f"resume={resume}: no checkpoint at {path}; give the hydra.run.dir= of the run, or a path"
+            f"resume={resume}: no checkpoint at {path}; give the hydra.run.dir= of the run, or a path, or resume=auto, "
+            "which begins anew where there is none"
         )
-    return read_checkpoint(path)
+    try:
+        return read_checkpoint(path)
+    except ValueError as error:
+        hint = "; resume=auto goes on from best.ckpt, or begins anew" if resume == "last" else ""
+        raise ValueError(f"{error}{hint}") from error
+
+
+def _latest(folder: Path) -> Checkpoint | None:
+    """Read last.ckpt, or else best.ckpt, which a run goes on from as exactly; None if neither can be read."""
+    for name in (LAST, BEST):
+        try:
+            return read_checkpoint(folder / name)
+        except FileNotFoundError:
+            continue
+        except ValueError as error:
+            log.warning("resume=auto passes over a checkpoint: %s", error)
+    return None
 
 
 def require_same_run(resumed: Checkpoint, now: Description) -> None:
@@ -61,22 +89,34 @@ def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 @rank_zero_only
 def require_free_folder(run_dir: Path) -> None:
     """Raise ValueError if a new run would mix with an old one."""
-    folder = run_dir / "checkpoints"
-    if any(folder.glob("*.ckpt")):
+    found = [*(run_dir / "checkpoints").glob("*.ckpt"), *run_dir.glob(RESULT)]
+    if found:
         raise ValueError(
-            f"{folder} holds the checkpoints of another run; add resume=last, or give another hydra.run.dir="
+            f"{run_dir} holds another run ({found[0].relative_to(run_dir)}); add resume=last or resume=auto to go on "
+            "with it, or give another hydra.run.dir="
         )
 
 
 @rank_zero_only
 def prepare_folder(config: DictConfig, run_dir: Path, resumed: Checkpoint | None) -> None:
-    """Write config.yaml; bring the best checkpoint along when a run goes on in another folder."""
+    """Write config.yaml, set aside what would be overwritten, and bring the best checkpoint of another folder along."""
     folder = run_dir / "checkpoints"
     for unfinished in folder.glob(".*.ckpt.*"):  # of a process that was killed while it wrote
         unfinished.unlink()
-    if resumed is not None and resumed.path.parent.resolve() != folder.resolve():
-        best = resumed.path.with_name("best.ckpt")
+    here = resumed is not None and resumed.path.parent.resolve() == folder.resolve()
+    kept = {resumed.path.name, BEST} if resumed is not None and here else set()
+    for path in (folder / LAST, folder / BEST, *([] if here else [run_dir / RESULT])):
+        if path.exists() and path.name not in kept:
+            log.warning("%s is not of this run, now %s", path, set_aside(path))
+    if resumed is not None and not here:
+        best = resumed.path.with_name(BEST)
         if best.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(best, folder / best.name)
+            write_atomically(folder / BEST, best.read_bytes())
     write_atomically(run_dir / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file to the first of NAME.old1, NAME.old2, ... that is free, and return that."""
+    places = (path.with_name(f"{path.name}.old{number}") for number in itertools.count(1))
+    place = next(place for place in places if not place.exists())
+    return path.rename(place)

@@ -49,7 +49,7 @@ def train(config: DictConfig, run_dir: Path) -> None:
     keep_freed_memory()
     settings = read_config(config)
     resumed = find_resume(settings.resume, run_dir)
-    if resumed is None:
+    if settings.resume is None:
         require_free_folder(run_dir)
     parts = build_parts(settings, run_dir, resumed)
     protocol = None if settings.protocol is None else build_protocol(settings.protocol, settings.augmentation)
