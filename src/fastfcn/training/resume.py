@@ -32,8 +32,8 @@ MAY_CHANGE = {
 def find_resume(resume: str | None, run_dir: Path) -> Checkpoint | None:
     """Read the checkpoint to go on from; None for a run that begins.
 
-    `last` and a path must be there and whole, else it raises FileNotFoundError or ValueError. `auto` takes last.ckpt, or
-    best.ckpt where that cannot be read, and begins anew without either.
+    `last` and a path must be there and whole, else it raises FileNotFoundError or ValueError. `auto` takes last.ckpt,
+    or best.ckpt where that cannot be read, and begins anew without either.
     """
     folder = run_dir / "checkpoints"
     if resume is None:
