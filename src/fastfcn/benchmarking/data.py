@@ -20,8 +20,9 @@ from fastfcn.checkpoints import build_network
 from fastfcn.composition import build, plain
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.crop import Crop
-from fastfcn.data.dataset import Sample, SegmentationData, Split
+from fastfcn.data.dataset import Sample, Split
 from fastfcn.data.loading import TrainingLoader, TrainingSamples, normalise, worker_options
+from fastfcn.data.opening import build_data
 from fastfcn.data.sampling import Draw, TrainingBatches
 from fastfcn.options import AtLeastOne
 from fastfcn.training.losses import SegmentationLoss
@@ -49,7 +50,7 @@ class DataBenchmark(Benchmark):
         """Measure, print a table, write benchmark.json."""
         if "data" not in config:
             raise ValueError("what=data measures a dataset: give data=NAME, and data.root=PATH where it needs one")
-        data: SegmentationData = build(plain(config.data), "data")
+        data = build_data(plain(config.data))
         recipe: Recipe = build(plain(config.recipe), "recipe")
         split = data.split(data.train_split)
         batches = TrainingBatches(

@@ -11,7 +11,7 @@ from fastfcn.data.dataset import UInt8
 from fastfcn.data.files import Pair, describe_missing, missing
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.preparing.masks import Conversion, convert, named, paint
-from fastfcn.data.public import PublicData, read_list, write_list
+from fastfcn.data.public import PublicData, pairs_of, read_list, write_list
 from fastfcn.data.voc import CLASSES, LABELS, PALETTE
 
 HOST = "http://images.cocodataset.org"
@@ -77,7 +77,7 @@ class COCOVOC(PublicData):
         self.require_split(name)
         folder = f"{name}{YEAR}"
         names = read_list(self.require(self.root / MASKS / f"{folder}.txt"))
-        return [Pair(self.root / folder / f"{each}.jpg", self.root / MASKS / folder / f"{each}.png") for each in names]
+        return pairs_of(names, self.root / folder, self.root / MASKS / folder)
 
     def convert(self, workers: int) -> None:
         """Turn the instances into PNG masks, and list the images that show enough."""

@@ -41,6 +41,10 @@ class Split(ABC):
     def __getitem__(self, index: int) -> Example:
         """Read one example."""
 
+    def mask(self, index: int) -> UInt8:
+        """Read the mask of an example alone, (H, W)."""
+        return self[index].mask
+
     def files(self, index: int) -> tuple[Path, ...]:
         """Return the files that an example is read from, image before mask; none if it is generated."""
         return ()
@@ -66,3 +70,7 @@ class SegmentationData(ABC):
     def warnings(self) -> list[str]:
         """Return what a user should know before training, a line each."""
         return []
+
+    def relabelling(self, name: str) -> str:
+        """Say what to do if the masks of a split do not hold what training needs."""
+        return "mend its masks"

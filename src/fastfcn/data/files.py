@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastfcn.data.dataset import Example, SegmentationData, Split
-from fastfcn.data.images import read_image, read_indices
+from fastfcn.data.dataset import Example, SegmentationData, Split, UInt8
+from fastfcn.data.images import UPRIGHT, orientation, read_image, read_indices
 from fastfcn.data.labels import Labels
+from fastfcn.data.listing import repeated, shortened
 
-SHOWN = 3  # files named in an error; the rest are counted
+VALUES_SHOWN = 10  # of a mask that may not be there; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class FileData(SegmentationData):
     def allowed(self) -> str:
         """Say what values masks may hold, and what to do about others."""
 
+    def notes(self, name: str) -> list[str]:
+        """Tell what else lies in the folders of a split, a line each."""
+        return []
+
     def remedy(self) -> str:
         """Say what to do about missing files."""
         return "put it there, or take its image away"
@@ -56,6 +61,8 @@ class FileData(SegmentationData):
                 f"python src/predict.py checkpoint=PATH images={pairs[0].image.parent} output=DIR "
                 "(and submission= for its server)"
             )
+        for image, other in repeated(pair.image for pair in pairs):
+            raise ValueError(f"{image} and {other.name} would have one mask; rename one, and its mask")
         for kind in ("image", "mask"):
             absent = missing(getattr(pair, kind) for pair in pairs)
             if absent:
@@ -79,14 +86,20 @@ class PairSplit(Split):
     def __getitem__(self, index: int) -> Example:
         """Read a pair. Raises ValueError naming the file if image and mask do not fit, or a value is no class."""
         pair = self.pairs[index]
+        image, mask = read_image(pair.image, upright=self.upright), self.mask(index)
+        if mask.shape != image.shape[:2]:
+            raise ValueError(size_fault(pair, mask.shape, image.shape, upright=self.upright))
+        return Example(image, mask, pair.image.stem)
+
+    def mask(self, index: int) -> UInt8:
+        """Read a mask. Raises ValueError naming the file if a value is no class."""
+        pair = self.pairs[index]
         assert pair.mask is not None
-        image, values = read_image(pair.image, upright=self.upright), read_indices(pair.mask)
-        if values.shape != image.shape[:2]:
-            raise ValueError(size_fault(pair, values.shape, image.shape))
+        values = read_indices(pair.mask)
         unknown = self.labels.unknown(values)
         if unknown:
             raise ValueError(label_fault(pair, unknown, self.allowed))
-        return Example(image, self.labels.apply(values), pair.image.stem)
+        return self.labels.apply(values)
 
     def files(self, index: int) -> tuple[Path, ...]:
         """Return image and mask."""
@@ -94,21 +107,29 @@ class PairSplit(Split):
         return (pair.image,) if pair.mask is None else (pair.image, pair.mask)
 
 
-def size_fault(pair: Pair, mask: Sequence[int], image: Sequence[int]) -> str:
-    """Say that a mask's shape (H, W) is not its image's."""
-    return f"mask {pair.mask} is {mask[1]}x{mask[0]} but its image {pair.image.name} is {image[1]}x{image[0]}"
+def size_fault(pair: Pair, mask: Sequence[int], image: Sequence[int], *, upright: bool) -> str:
+    """Say that a mask's shape (H, W) is not its image's, and whether that is for EXIF's orientation."""
+    sizes = f"mask {pair.mask} is {mask[1]}x{mask[0]} but its image {pair.image.name} is {image[1]}x{image[0]}"
+    turn = orientation(pair.image)
+    if turn == UPRIGHT or tuple(mask) != (image[1], image[0]):
+        return sizes
+    if upright:
+        return (
+            f"{sizes}, turned as its EXIF orientation {turn} says; if masks were drawn on the pixels as "
+            "they are stored, give data.upright=false"
+        )
+    return f"{sizes}, not turned as its EXIF orientation {turn} says; data.upright=true would turn it"
 
 
 def label_fault(pair: Pair, unknown: Sequence[int], allowed: str) -> str:
     """Say that a mask holds values that it may not; `allowed` is the dataset's word on what it may."""
-    values = f"value{'s' if len(unknown) > 1 else ''} {', '.join(map(str, unknown))}"
+    values = f"value{'s' if len(unknown) > 1 else ''} {shortened(unknown, VALUES_SHOWN)}"
     return f"mask {pair.mask} holds the {values}, {allowed}"
 
 
 def describe_missing(kind: str, absent: Sequence[Path]) -> str:
     """Name the first missing files and count the others."""
-    more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
-    return f"no {kind} {', '.join(path.name for path in absent[:SHOWN])}{more}: expected {absent[0]}"
+    return f"no {kind} {shortened([path.name for path in absent])}: expected {absent[0]}"
 
 
 def missing(paths: Iterable[Path]) -> list[Path]:

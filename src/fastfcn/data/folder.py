@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from fastfcn.data.classes import labelme_note, read_classes
 from fastfcn.data.dataset import IGNORE
 from fastfcn.data.files import FileData, Pair
-from fastfcn.data.images import list_images
-from fastfcn.data.labels import Labels, identity
+from fastfcn.data.images import list_images, read_indices
+from fastfcn.data.labels import Labels, identity, listed
+from fastfcn.data.listing import describe_left_out, repeated, shortened
 from fastfcn.data.palette import Colour, voc_palette
+from fastfcn.data.text import same_form
 from fastfcn.options import MaskValue, Name
 
 MAX_CLASSES = 255  # masks are 8-bit and one value is IGNORE
@@ -16,8 +21,9 @@ MAX_CLASSES = 255  # masks are 8-bit and one value is IGNORE
 class Folder(FileData):
     """A dataset in `root`. Class names are `classes`, or the lines of `root`/classes.txt.
 
-    Masks hold indices into them; `ignore_index` marks pixels of no class, beside 255. Colours are PASCAL VOC's
-    unless `palette` gives them.
+    Masks hold indices into them, or else `values`, one a class in their order; `ignore_index` marks pixels of no class,
+    beside 255. Colours are PASCAL VOC's unless `palette` gives them. Images are turned `upright` as their EXIF
+    orientation says; masks never are.
     """
 
     def __init__(
@@ -26,7 +32,9 @@ class Folder(FileData):
         root: Name,
         classes: Sequence[Name] | None = None,
         palette: Sequence[Colour] | None = None,
+        values: Sequence[MaskValue] | None = None,
         ignore_index: MaskValue = IGNORE,
+        upright: bool = True,
         name: Name = "folder",
         train_split: Name = "train",
         val_split: Name = "val",
@@ -36,12 +44,17 @@ class Folder(FileData):
         if not self.root.is_dir():
             raise FileNotFoundError(f"data.root={root} is no folder; give the one that holds images/ and masks/")
         self.name = name
+        self._names = None if classes else self.root / "classes.txt"
         self.classes = tuple(classes) if classes else read_classes(self.root / "classes.txt")
-        if not 1 < len(self.classes) <= MAX_CLASSES:
-            raise ValueError(f"data={name} needs 2 to {MAX_CLASSES} classes, got {len(self.classes)}")
-        self.palette = _colours(palette, len(self.classes))
+        count = len(self.classes)
+        if not 1 < count <= MAX_CLASSES:
+            raise ValueError(f"data={name} needs 2 to {MAX_CLASSES} classes, got {count}")
+        self.palette = _colours(palette, count)
         self.ignore_index = ignore_index
-        self.labels = Labels(identity(len(self.classes), ignored=ignore_index))
+        self.labels = Labels(
+            identity(count, ignored=ignore_index) if values is None else _listed(values, count, ignore_index)
+        )
+        self.upright = upright
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
 
     @property
@@ -55,23 +68,59 @@ class Folder(FileData):
 
     def pairs(self, name: str) -> list[Pair]:
         """List images/`name` and its masks, which have the same names in masks/`name`."""
-        images_folder, masks_folder = self.root / "images" / name, self.root / "masks" / name
-        for folder in (images_folder, masks_folder):
-            if not folder.is_dir():
-                raise FileNotFoundError(f"split {name!r} has no folder {folder}; {self._splits()}")
+        images_folder, masks_folder = self._folders(name)
         images = list_images(images_folder)
         if not images:
-            raise FileNotFoundError(f"split {name!r} has no images in {images_folder}; {self._splits()}")
-        masks = {path.stem: path for path in list_images(masks_folder)}
-        return [Pair(path, masks.get(path.stem, masks_folder / f"{path.stem}.png")) for path in images]
+            left_out = describe_left_out(images_folder)
+            raise FileNotFoundError(f"split {name!r} has no images in {images_folder}; {left_out or self._splits()}")
+        masks = list_images(masks_folder)
+        for mask, other in repeated(masks):
+            raise ValueError(f"{mask} and {other.name} would both be the mask of one image; take one away")
+        by_name = {same_form(path.stem): path for path in masks}
+        return [Pair(path, by_name.get(same_form(path.stem), masks_folder / f"{path.stem}.png")) for path in images]
+
+    def notes(self, name: str) -> list[str]:
+        """Tell of files that are not read: what is no image, and masks without an image."""
+        folders = self._folders(name)
+        told = [left_out for folder in folders if (left_out := describe_left_out(folder)) is not None]
+        images, masks = map(list_images, folders)
+        used = {same_form(path.stem) for path in images}
+        spare = [path.name for path in masks if same_form(path.stem) not in used]
+        return [*told, *([f"masks in {folders[1]} without an image: {shortened(spare)}"] if spare else [])]
+
+    def warnings(self) -> list[str]:
+        """Tell of a classes.txt that is labelme's, and of files that are not read."""
+        told = [labelme_note(self._names) if self._names is not None else None]
+        return [
+            *filter(None, told),
+            *(note for name in (self.train_split, self.val_split) for note in self.notes(name)),
+        ]
 
     def allowed(self) -> str:
-        """Name the classes' indices and the ignored value."""
+        """Name the values of classes and the ignored one."""
+        values = [value for value, index in self.labels.classes.items() if index != IGNORE]
         count = len(self.classes)
+        known = f"0 to {count - 1}" if values == list(range(count)) else shortened(values, 10)
         return (
-            f"but there are {count} classes (0 to {count - 1}) and {self.ignore_index} is ignored; "
-            "mend it or set data.ignore_index="
+            f"but there are {count} classes ({known}) and {self.ignore_index} is ignored; "
+            "mend it or set data.ignore_index= or data.values="
         )
+
+    def relabelling(self, name: str) -> str:
+        """Say what values the masks of a split hold, and how to tell which class each is."""
+        values = sorted({int(value) for pair in self.pairs(name) for value in np.unique(read_indices(_mask(pair)))})
+        option = ",".join(map(str, values)) if len(values) == len(self.classes) else "..."
+        return (
+            f"they hold the values {shortened(values, 10)}: mend them, or name the value of every class, in the order "
+            f"{shortened(self.classes)}, with data.values=[{option}]"
+        )
+
+    def _folders(self, name: str) -> tuple[Path, Path]:
+        folders = (self.root / "images" / name, self.root / "masks" / name)
+        for folder in folders:
+            if not folder.is_dir():
+                raise FileNotFoundError(f"split {name!r} has no folder {folder}; {self._splits()}")
+        return folders
 
     def _found(self) -> list[str]:
         folder = self.root / "images"
@@ -82,11 +131,17 @@ class Folder(FileData):
         return f"splits found: {found or 'none'} (set data.train_split=, data.val_split= or split=)"
 
 
-def read_classes(path: Path) -> tuple[str, ...]:
-    """Read one class name a line. Raises FileNotFoundError if there is no such file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no class names: write one a line into {path}, or give data.classes=[road,sky,...]")
-    return tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
+def _mask(pair: Pair) -> Path:
+    assert pair.mask is not None
+    return pair.mask
+
+
+def _listed(values: Sequence[int], count: int, ignored: int) -> dict[int, int]:
+    if len(values) != count or len(set(values)) != count:
+        raise ValueError(f"data.values must hold {count} different values, one a class, got {list(values)}")
+    if ignored != IGNORE and ignored in values:
+        raise ValueError(f"data.ignore_index={ignored} is the value of a class in data.values={list(values)}")
+    return listed(values, ignored=ignored)
 
 
 def _colours(palette: Sequence[Colour] | None, count: int) -> tuple[Colour, ...]:
@@ -94,4 +149,4 @@ def _colours(palette: Sequence[Colour] | None, count: int) -> tuple[Colour, ...]
         return voc_palette(count)
     if len(palette) != count:
         raise ValueError(f"data.palette has {len(palette)} colours for {count} classes")
-    return tuple((int(red), int(green), int(blue)) for red, green, blue in palette)
+    return tuple((red, green, blue) for red, green, blue in palette)

@@ -1,6 +1,6 @@
 """From the values in mask files to class indices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -44,3 +44,11 @@ def shifted(count: int, *, ignored: int = 0) -> dict[int, int]:
 def identity(count: int, *, ignored: int = IGNORE) -> dict[int, int]:
     """Map 0 to `count` - 1 to themselves, and `ignored` and 255 to IGNORE."""
     return {**{value: value for value in range(count)}, IGNORE: IGNORE, ignored: IGNORE}
+
+
+def listed(values: Sequence[int], *, ignored: int = IGNORE) -> dict[int, int]:
+    """Map each of `values` to its place, and `ignored` and 255 to IGNORE unless they are among them."""
+    return {
+        **{value: index for index, value in enumerate(values)},
+        **{value: IGNORE for value in (IGNORE, ignored) if value not in values},
+    }

@@ -21,7 +21,7 @@ from fastfcn.data.labels import Labels, identity, shifted
 from fastfcn.data.palette import voc_palette
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.preparing.masks import Conversion, convert, named, paint, read_matlab
-from fastfcn.data.public import PublicData, read_list, write_list
+from fastfcn.data.public import PublicData, pairs_of, read_list, write_list
 from fastfcn.options import Name
 
 log = logging.getLogger(__name__)
@@ -120,8 +120,7 @@ class PascalContext(PublicData):
         """List a split."""
         self.require_split(name)
         names = read_list(self.require(self.root / MASKS / f"{name}.txt"))
-        images, masks = self.root / FOLDER / "JPEGImages", self.root / MASKS
-        return [Pair(images / f"{each}.jpg", masks / f"{each}.png") for each in names]
+        return pairs_of(names, self.root / FOLDER / "JPEGImages", self.root / MASKS)
 
     def needed(self) -> Sequence[Archive]:
         """Leave out the json where the MATLAB form is there."""

@@ -1,13 +1,15 @@
 """Published datasets: what is downloaded, what it becomes, and how many images there must be."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from fastfcn.data.dataset import Split
-from fastfcn.data.files import FileData
+from fastfcn.data.files import FileData, Pair
+from fastfcn.data.listing import Names
 from fastfcn.data.preparing.archive import Archive
+from fastfcn.data.text import read_lines, require_plain_name
 from fastfcn.files import write_atomically
 from fastfcn.options import Name
 
@@ -108,8 +110,14 @@ class PublicData(FileData):
 
 
 def read_list(path: Path) -> list[str]:
-    """Read one name a line."""
-    return [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+    """Read one name a line. Raises ValueError if one could be a path."""
+    return [require_plain_name(line.split()[0], path) for line in read_lines(path) if line]
+
+
+def pairs_of(names: Iterable[str], images: Path, masks: Path) -> list[Pair]:
+    """Pair the JPEGs and PNGs of those names in two folders."""
+    images_there, masks_there = Names(images), Names(masks)
+    return [Pair(images_there.find(f"{name}.jpg"), masks_there.find(f"{name}.png")) for name in names]
 
 
 def write_list(path: Path, names: Sequence[str]) -> None:

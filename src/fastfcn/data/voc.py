@@ -7,7 +7,7 @@ from fastfcn.data.files import Pair
 from fastfcn.data.labels import Labels, identity
 from fastfcn.data.palette import voc_palette
 from fastfcn.data.preparing.archive import Archive
-from fastfcn.data.public import PublicData, read_list
+from fastfcn.data.public import PublicData, pairs_of, read_list
 
 CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
@@ -54,4 +54,4 @@ def list_voc2012(data: PublicData, name: str) -> list[Pair]:
     """List a split of VOC 2012's own annotation."""
     folder = data.root / FOLDER
     names = read_list(data.require(folder / "ImageSets" / "Segmentation" / f"{name}.txt"))
-    return [Pair(folder / "JPEGImages" / f"{each}.jpg", folder / "SegmentationClass" / f"{each}.png") for each in names]
+    return pairs_of(names, folder / "JPEGImages", folder / "SegmentationClass")

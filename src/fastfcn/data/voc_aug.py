@@ -10,7 +10,7 @@ from fastfcn.data.dataset import UInt8
 from fastfcn.data.files import Pair
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.preparing.masks import Conversion, convert, read_matlab
-from fastfcn.data.public import PublicData, read_list
+from fastfcn.data.public import PublicData, pairs_of, read_list
 from fastfcn.data.voc import CLASSES, LABELS, PALETTE, TERMS, VOC2012, list_voc2012
 
 SBD = Path("benchmark_RELEASE/dataset")
@@ -69,7 +69,7 @@ class VOCAug(PublicData):
     def _sbd(self, part: str) -> list[Pair]:
         folder = self.root / SBD
         names = read_list(self.require(folder / f"{part}.txt"))
-        return [Pair(folder / "img" / f"{each}.jpg", folder / MASKS / f"{each}.png") for each in names]
+        return pairs_of(names, folder / "img", folder / MASKS)
 
     def _without_val(self, pairs: list[Pair]) -> list[Pair]:
         chosen = {pair.image.stem: pair for pair in [*pairs, *list_voc2012(self, "train")]}

@@ -14,6 +14,7 @@ from fastfcn.checkpoints import network_of, read_checkpoint
 from fastfcn.composition import plain, typed
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.images import SUFFIXES, list_images, read_image
+from fastfcn.data.listing import describe_left_out
 from fastfcn.data.loading import normalise
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.run import build_protocol
@@ -42,6 +43,9 @@ def predict(config: DictConfig) -> None:
     keep_freed_memory()
     settings = typed(PredictionConfig, plain(config))
     paths = find_images(Path(settings.images))
+    left_out = describe_left_out(Path(settings.images)) if Path(settings.images).is_dir() else None
+    if left_out is not None:
+        print(f"warning: {left_out}")
     checkpoint = read_checkpoint(settings.checkpoint)
     protocol = build_protocol(settings.protocol, checkpoint.description.augmentation)
     trained = network_of(checkpoint).to(_device(settings.device))
@@ -49,8 +53,9 @@ def predict(config: DictConfig) -> None:
     output, palette = Path(settings.output), checkpoint.description.palette
     submission = open_submission(settings.submission, output, len(checkpoint.description.classes))
     save_picture(legend(checkpoint.description.classes, palette), output / "legend.png")
+    upright = settings.submission is None and bool(checkpoint.description.data.get("upright", True))
     for path in track(paths, description="predicting"):
-        image = read_image(path)
+        image = read_image(path, upright=upright)
         labels = segment(network, protocol, image)
         save_picture(index_png(labels, palette), output / "masks" / f"{path.stem}.png")
         submission.add(path.stem, labels)

@@ -16,6 +16,8 @@ from fastfcn.checkpoints import Checkpoint, data_of, network_of, read_checkpoint
 from fastfcn.composition import build, plain, typed
 from fastfcn.console import quieten_libraries
 from fastfcn.data.dataset import SegmentationData
+from fastfcn.data.labelled import SCORING, require_labelled
+from fastfcn.data.opening import build_data
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.files import write_atomically
@@ -63,6 +65,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     data = open_data(checkpoint, settings.data)
     split = settings.split or data.val_split
     loader = EvaluationLoader(data, split, workers=settings.workers)
+    require_labelled(data, split, SCORING)
     protocol = build_protocol(settings.protocol, checkpoint.description.augmentation)
     module = EvaluationModule(
         FastSegmenter(copy.deepcopy(network), compile_after=COMPILE_AFTER) if settings.optimize else network,
@@ -124,7 +127,7 @@ def open_data(checkpoint: Checkpoint, chosen: Mapping[str, Any]) -> Segmentation
     node = overrides if "_target_" in overrides else {**data_of(checkpoint), **overrides}
     if "_target_" not in node:
         raise ValueError("the checkpoint does not say what data it is for; give data=NAME data.root=PATH")
-    data: SegmentationData = build(node, "data")
+    data = build_data(node)
     known = checkpoint.description.classes
     if data.classes != known and len(data.classes) == len(known):
         log.warning("class names differ: %s in the checkpoint, %s in data=%s", known[:5], data.classes[:5], data.name)

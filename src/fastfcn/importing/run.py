@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from fastfcn.checkpoints import NETWORK, Description, build_network, load_weights
-from fastfcn.composition import build, typed
-from fastfcn.data.dataset import SegmentationData
+from fastfcn.composition import typed
+from fastfcn.data.opening import build_data
 from fastfcn.data.palette import voc_palette
 from fastfcn.evaluation.run import without_training
 from fastfcn.files import write_atomically
@@ -109,7 +109,7 @@ def _describe(translation: Translation, node: dict[str, Any]) -> Description:
     if node.get("_target_") is None:
         classes = tuple(f"class {index}" for index in range(count))
         return Description(translation.model, classes, voc_palette(count), data={}, recipe={}, augmentation={}, run={})
-    data: SegmentationData = build(node, "data")
+    data = build_data(node)
     if len(data.classes) != count:
         raise ValueError(f"the checkpoint has {count} classes, data={data.name} has {len(data.classes)}")
     return Description(translation.model, data.classes, data.palette, data=node, recipe={}, augmentation={}, run={})

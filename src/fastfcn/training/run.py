@@ -21,7 +21,9 @@ from fastfcn.console import quieten_libraries
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.cache import open_cache
 from fastfcn.data.dataset import SegmentationData
+from fastfcn.data.labelled import SCORING, TRAINING, require_labelled
 from fastfcn.data.loading import SegmentationLoaders
+from fastfcn.data.opening import build_data
 from fastfcn.data.palette import hexadecimal
 from fastfcn.evaluation.run import build_protocol
 from fastfcn.models.segmenter import Segmenter
@@ -80,11 +82,13 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     """Build data, network and trainer; everything that a user can have got wrong fails here, before training."""
     L.seed_everything(settings.seed, workers=True, verbose=False)
     recipe: Recipe = build(settings.recipe, "recipe")
-    data: SegmentationData = build(settings.data, "data")
+    data = build_data(settings.data)
     for split in (data.train_split, data.val_split):
         log.info("%s %s: %d images, %d classes", data.name, split, len(data.split(split)), len(data.classes))
     for warning in data.warnings():
         log.warning(warning)
+    for split, needed in {data.val_split: SCORING, data.train_split: TRAINING}.items():
+        require_labelled(data, split, needed)
     augmentation: Augmentation = build(settings.augmentation, "augmentation")
     network = build_network(settings.model, len(data.classes))
     if resumed is None:

@@ -10,14 +10,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
-from fastfcn.composition import build, typed
-from fastfcn.data.dataset import SegmentationData
+from fastfcn.composition import typed
 from fastfcn.data.files import FileData
+from fastfcn.data.opening import build_data
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.preparing.download import download, sha1_of
 from fastfcn.data.preparing.space import explained
 from fastfcn.data.preparing.unpack import unpack
-from fastfcn.data.preparing.verify import count_faults, file_faults, stem_faults
+from fastfcn.data.preparing.verify import Findings, check_files, count_faults, describe_turned, list_splits, stem_faults
 from fastfcn.data.public import PublicData
 from fastfcn.evaluation.run import without_training
 from fastfcn.options import AtLeastOne, Name
@@ -39,7 +39,7 @@ def prepare_data(config: DictConfig) -> None:
     """Do what `config` says: prepare, or with `verify` check, the dataset. Raises ValueError if there are faults."""
     settings = typed(PreparationConfig, without_training(config))
     workers = settings.workers or os.cpu_count() or 1
-    data: SegmentationData = build(settings.data, "data")
+    data = build_data(settings.data)
     if not isinstance(data, FileData):
         raise ValueError(f"data={data.name} is generated: there are no files to prepare or to verify")
     if settings.verify:
@@ -54,11 +54,23 @@ def verify(data: FileData, workers: int) -> None:
     """Print every fault of every file. Raises ValueError if there are any."""
     if not data.root.is_dir():
         raise FileNotFoundError(f"data.root={data.root} is no folder")
-    faults = [*count_faults(data), *stem_faults(data), *file_faults(data, workers)]
+    listing = [*count_faults(data), *stem_faults(data)]
+    findings = check_files(data, workers)
+    findings.counts.show()
+    for warning in _warnings(data, findings, listed=not listing):
+        print(f"warning: {warning}")
+    faults = [*listing, *findings.faults, *findings.counts.faults()]
     if faults:
         print("\n".join(faults))
-        raise ValueError(f"{len(faults)} faults in data={data.name}, listed above")
+        raise ValueError(f"{len(faults)} faults in data={data.name}, listed above, first: {faults[0]}")
     print(f"{_summary(data)}: every image and mask can be read, fits and holds known labels")
+
+
+def _warnings(data: FileData, findings: Findings, *, listed: bool) -> dict[str, None]:
+    """Collect what is no fault, each once; `listed` if every split can be listed."""
+    notes = [note for name in list_splits(data) for note in data.notes(name)]
+    turned = [] if isinstance(data, PublicData) or not findings.turned else [describe_turned(data, findings.turned)]
+    return dict.fromkeys([*(data.warnings() if listed else []), *notes, *findings.counts.warnings(), *turned])
 
 
 def prepare(data: PublicData, mirror: str | None, workers: int) -> None:

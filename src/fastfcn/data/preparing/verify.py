@@ -1,12 +1,18 @@
 """Checks of a dataset's files: all of them, every fault reported."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fastfcn.data.files import FileData, Pair, label_fault, missing, size_fault
-from fastfcn.data.images import read_image, read_indices
+from fastfcn.data.images import SAME_SIZE, UPRIGHT, orientation, read_image, read_indices
+from fastfcn.data.labelled import count_pixels
 from fastfcn.data.labels import Labels
+from fastfcn.data.listing import repeated
+from fastfcn.data.preparing.counts import ClassCounts
 from fastfcn.data.preparing.masks import in_parallel
 
 
@@ -18,6 +24,24 @@ class Check:
     labels: Labels
     allowed: str
     upright: bool
+
+
+@dataclass
+class Checked:
+    """Faults; `pixels` by class index if the mask is sound; `turned` if EXIF turns the image and its size stays."""
+
+    faults: list[str] = field(default_factory=list)
+    pixels: NDArray[np.int64] | None = None
+    turned: bool = False
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found in all files."""
+
+    faults: list[str]
+    counts: ClassCounts
+    turned: list[Path]
 
 
 def count_faults(data: FileData) -> Iterator[str]:
@@ -39,49 +63,69 @@ def count_faults(data: FileData) -> Iterator[str]:
 
 def stem_faults(data: FileData) -> Iterator[str]:
     """Find images of one split that share a name but for the suffix: their masks would be the same file."""
-    for name, pairs in _listed(data).items():
-        first: dict[str, Path] = {}
-        for pair in pairs:
-            other = first.setdefault(pair.image.stem, pair.image)
-            if other != pair.image:
-                yield f"{pair.image} has the same name as {other.name}, in split {name!r}"
+    for name, pairs in list_splits(data).items():
+        for image, other in repeated(pair.image for pair in pairs):
+            yield f"{image} has the same name as {other.name}, in split {name!r}"
 
 
-def file_faults(data: FileData, workers: int) -> Iterator[str]:
-    """Read every file that is there and compare."""
-    pairs = {pair: None for listed in _listed(data).values() for pair in listed}
+def check_files(data: FileData, workers: int) -> Findings:
+    """Read every file that is there, compare, and count."""
+    splits = list_splits(data)
+    pairs = {pair: None for listed in splits.values() for pair in listed}
     absent = set(missing(path for pair in pairs for path in (pair.image, pair.mask) if path is not None))
+    present = [pair for pair in pairs if pair.image not in absent]
     checks = [
         Check(Pair(pair.image, None if pair.mask in absent else pair.mask), data.labels, data.allowed(), data.upright)
-        for pair in pairs
-        if pair.image not in absent
+        for pair in present
     ]
-    for faults in in_parallel(check_pair, checks, description="verifying", workers=workers):
-        yield from faults
+    findings = Findings([], ClassCounts(data, {name: set(listed) for name, listed in splits.items()}), [])
+    results = in_parallel(check_pair, checks, description="verifying", workers=workers)
+    for pair, checked in zip(present, results, strict=True):
+        findings.faults.extend(checked.faults)
+        findings.turned.extend([pair.image] if checked.turned else [])
+        findings.counts.add(pair, checked.pixels)
+    return findings
 
 
-def check_pair(check: Check) -> list[str]:
-    """Read an image and its mask; return all that is wrong with them."""
-    faults, shape, pair = [], None, check.pair
+def check_pair(check: Check) -> Checked:
+    """Read an image and its mask, and find all that is wrong with them."""
+    checked, pair = Checked(), check.pair
+    shape = None
     try:
         shape = read_image(pair.image, upright=check.upright).shape
+        turn = orientation(pair.image)
+        checked.turned = turn in SAME_SIZE or (turn != UPRIGHT and shape[0] == shape[1])
     except ValueError as error:
-        faults.append(str(error))
+        checked.faults.append(str(error))
     if pair.mask is None:
-        return faults
+        return checked
     try:
         values = read_indices(pair.mask)
     except ValueError as error:
-        return [*faults, str(error)]
+        checked.faults.append(str(error))
+        return checked
     if shape is not None and values.shape != shape[:2]:
-        faults.append(size_fault(pair, values.shape, shape))
+        checked.faults.append(size_fault(pair, values.shape, shape, upright=check.upright))
     unknown = check.labels.unknown(values)
     if unknown:
-        faults.append(label_fault(pair, unknown, check.allowed))
-    return faults
+        checked.faults.append(label_fault(pair, unknown, check.allowed))
+    else:
+        checked.pixels = count_pixels(check.labels.apply(values))
+    return checked
 
 
-def _listed(data: FileData) -> dict[str, list[Pair]]:
+def describe_turned(data: FileData, turned: list[Path]) -> str:
+    """Warn of images that EXIF says to turn, while no size tells whether their masks were drawn before or after."""
+    return (
+        f"{len(turned)} images, the first {turned[0]}, have an EXIF orientation that does not change their size, and "
+        f"{'are' if data.upright else 'are not'} turned by it: if masks were drawn on "
+        f"{'the pixels as they are stored' if data.upright else 'the upright images'}, they lie wrong, and "
+        f"data.upright={'false' if data.upright else 'true'} mends it"
+    )
+
+
+def list_splits(data: FileData) -> dict[str, list[Pair]]:
+    """List the splits that can be listed."""
     listed = {}
     for name in data.checked_splits():
         try:
