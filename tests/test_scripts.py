@@ -215,6 +215,16 @@ def test_a_job_that_finds_nothing_to_resume_begins_with_pretrained_weights(tmp_p
         (("checkpoint_every=often",), "checkpoint_every=often does not fit: input should be a valid integer"),
         (("+trainer.max_epochs=3",), "trainer.max_epochs is not an option: the suite sets it"),
         (("model.backbone.name=tu-hf-hub:owner/name",), "it is a plain name such as tu-resnet50s"),
+        (("~model",), "cannot be set: ~model takes model away"),
+        (("model=null",), "model=null takes away what cannot be left out"),
+        (("+trainer.limit_train_batches=0.01",), "You requested to check 0.01 of the `train_dataloader`"),
+        (("devices=999",), "devices=999, this machine has"),
+        (("num_nodes=2",), "num_nodes=2, but nothing starts processes on other nodes"),
+        (("trainer.accelerator=mps", "devices=1"), "MPSAccelerator"),
+        (
+            ("recipe.batch_size=1", "model=psp_jpu"),
+            "recipe.batch_size=1: BatchNorm needs more than one value a channel",
+        ),
         (("sede=1",), "sede is not a key of the configuration; close keys: seed"),
     ],
 )

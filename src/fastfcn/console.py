@@ -1,7 +1,23 @@
 """What reaches the screen."""
 
+import io
 import logging
+import sys
 import warnings
+
+from rich.console import Console
+
+
+def plain_console() -> Console:
+    """Return a console that prints names as they are: `[/b]` and `:car:` are no markup there."""
+    return Console(markup=False, emoji=False)
+
+
+def print_whatever_comes() -> None:
+    """Escape what the terminal's encoding lacks, such as a name in Chinese, instead of failing on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def quieten_libraries() -> None:

@@ -18,11 +18,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from fastfcn.console import print_whatever_comes
 from fastfcn.literal import literal
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 FULL_ERROR = "HYDRA_FULL_ERROR"
 MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
+NAMED_MISTAKES = {"NonFiniteLossError", "MisconfigurationException"}  # of modules that take seconds to import
 
 Task = Callable[[DictConfig], None]
 
@@ -55,6 +57,7 @@ def entry_point(
                     failures.append(error)  # raised from here, Hydra would add lines of its own
 
             os.environ[FULL_ERROR] = "1"  # have Hydra raise, so that its many lines can be made one
+            print_whatever_comes()
             try:
                 before(sys.argv[1:])
                 sys.argv[1:] = literal(sys.argv[1:])  # also for the processes that DDP starts with them
@@ -87,13 +90,19 @@ def _set_full_error(value: str | None) -> None:
 
 
 def _is_mistake(error: Exception) -> bool:
-    return isinstance(error, MISTAKES) or type(error).__name__ == "NonFiniteLossError"
+    return isinstance(error, MISTAKES) or type(error).__name__ in NAMED_MISTAKES
 
 
 def explain(error: Exception, config_name: str) -> str:
     """Say in one line what was wrong, and for an unknown key what is near it."""
     text = str(error)
     unknown = re.match(r"Could not override '([^']+)'", text)
+    removed = removed_parts(sys.argv[1:])
+    if unknown and unknown[1].partition(".")[0] in removed:
+        part = unknown[1].partition(".")[0]
+        return f"{unknown[1]} cannot be set: {removed[part]} takes {part} away; leave one of the two out"
+    if text.startswith("Config group override must be") and removed:
+        return f"{' '.join(removed.values())} takes away what cannot be left out; name a choice instead of null"
     if unknown:
         return f"{unknown[1]} is not a key of the configuration; {_near(unknown[1], config_name)}"
     if "Caught" in text and "in DataLoader worker" in text:
@@ -101,6 +110,13 @@ def explain(error: Exception, config_name: str) -> str:
     text = text.partition("Config search path")[0]
     text = re.sub(r"\n\t", ", ", re.sub(r":\n\t", ": ", text.strip()))
     return re.sub(r"\s+", " ", text) or type(error).__name__
+
+
+def removed_parts(arguments: Sequence[str]) -> dict[str, str]:
+    """Return the groups that a command line takes away, by ~GROUP or GROUP=null, and the argument that does."""
+    found = [(re.match(r"~([\w/]+)|([\w/]+)=null$", argument), argument) for argument in arguments]
+    named = {match[1] or match[2]: argument for match, argument in found if match}
+    return {group: argument for group, argument in named.items() if (CONF / group).is_dir()}
 
 
 def _near(key: str, config_name: str) -> str:

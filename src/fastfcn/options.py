@@ -1,5 +1,6 @@
 """What the values of options may be: types for the signatures that read them, which `composition` checks."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -41,11 +42,12 @@ CropSize = Annotated[int, within(16, 100_000)]  # what a stride of 32 leaves som
 Byte = Annotated[int, within(0, 255)]
 MaskValue = Annotated[int, within(0, 65_535)]
 Width = Annotated[int, within(1, 65_536)]  # channels, codewords
-KernelSize = Annotated[int, holds("odd, between 1 and 31", lambda value: 1 <= value <= 31 and value % 2 == 1)]
+KernelSize = Annotated[int, holds("odd, between 1 and 15", lambda value: 1 <= value <= 15 and value % 2 == 1)]
 Dilation = Annotated[int, within(1, 1024)]
 Dilations = Annotated[tuple[Dilation, ...], NOT_EMPTY]
 Bins = Annotated[tuple[Annotated[int, within(1, 64)], ...], NOT_EMPTY]
 Workers = Annotated[int, within(0, 1024)]  # processes that load data
 Seed = Annotated[int, within(0, 2**32 - 1)]  # what NumPy takes
 Name = Annotated[str, holds("a name", lambda value: bool(value.strip()))]
+Word = Annotated[str, holds("letters, digits, _ and -", lambda value: re.fullmatch(r"[\w-]+", value) is not None)]
 OfNetwork = Annotated[bool, holds("left to model.align_corners", lambda _: False)]  # no option of a part

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
+from fastfcn.console import plain_console
 from fastfcn.files import write_atomically
 from fastfcn.reporting.result import commit
 
@@ -37,5 +37,5 @@ class Benchmark(ABC):
         }
         path = folder / "benchmark.json"
         write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
-        Console().print(table)
+        plain_console().print(table)
         print(path)

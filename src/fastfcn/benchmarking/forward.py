@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import torch
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from fastfcn.benchmarking.entries import build_entry, model_configs
 from fastfcn.benchmarking.memory import peak_memory
 from fastfcn.benchmarking.plain import expand_encodings
 from fastfcn.benchmarking.timing import Timing, interleave, matrix_products, product_gflop
+from fastfcn.console import plain_console
 from fastfcn.models.inference import FastSegmenter
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.options import NOT_EMPTY
@@ -72,7 +72,7 @@ class ForwardBenchmark(Benchmark):
             _row(subject, timings[name], memory[name], config.batch, peak)
             for name, subject in zip(works, subjects, strict=True)
         ]
-        Console().print(_parts_table(rows))
+        plain_console().print(_parts_table(rows))
         self.report(
             config,
             folder,

@@ -21,6 +21,7 @@ from fastfcn.data.opening import build_data
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.files import write_atomically
+from fastfcn.machine import require_devices
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.options import AtLeastOne, Count, Name, Workers
 from fastfcn.reporting.pictures import legend, save_picture
@@ -57,6 +58,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     keep_freed_memory()
     content = without_training(config)
     settings = typed(EvaluationConfig, content)
+    require_devices(settings.trainer["accelerator"], devices=settings.devices)
     result = run_dir / "result.json"
     if result.exists():
         raise ValueError(f"{result} exists and is not overwritten; give another hydra.run.dir=")

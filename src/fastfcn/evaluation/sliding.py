@@ -19,7 +19,7 @@ from fastfcn.evaluation.fusion import ScaledScores
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.layers.resize import resize
-from fastfcn.options import AtLeastOne, CropSize, Name, Pixels, Scales
+from fastfcn.options import AtLeastOne, CropSize, Pixels, Scales, Word
 
 DEFAULT_BATCH = 4  # windows in one pass on a GPU; a CPU gains nothing from more than one
 
@@ -44,7 +44,7 @@ class SlidingWindow(Protocol):
     def __init__(
         self,
         *,
-        name: Name,
+        name: Word,
         base_size: Pixels,
         crop_size: CropSize,
         scales: Scales,

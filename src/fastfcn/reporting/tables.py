@@ -1,8 +1,8 @@
 """Scores on the terminal."""
 
-from rich.console import Console
 from rich.table import Table
 
+from fastfcn.console import plain_console
 from fastfcn.evaluation.metrics import Scores
 
 
@@ -17,4 +17,4 @@ def print_scores(scores: Scores, classes: tuple[str, ...], *, title: str) -> Non
     table.add_row("mIoU", f"{100 * scores.miou:.2f}")
     table.add_row("pixAcc", f"{100 * scores.pixacc:.2f}")
     table.add_row("commonest class everywhere (mIoU)", f"{100 * scores.majority_miou:.2f}")
-    Console().print(table)
+    plain_console().print(table)

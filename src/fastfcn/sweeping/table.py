@@ -24,7 +24,7 @@ class SweepTable:
         self.jobs = jobs
         self.status_of = status_of
         self.title = title
-        self.console = Console()
+        self.console = Console(emoji=False)
         self._live = Live(console=self.console, refresh_per_second=4) if self.console.is_terminal else None
         self._told: dict[str, tuple[object, float]] = {}
 

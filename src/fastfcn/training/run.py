@@ -26,6 +26,7 @@ from fastfcn.data.loading import SegmentationLoaders
 from fastfcn.data.opening import build_data
 from fastfcn.data.palette import hexadecimal
 from fastfcn.evaluation.run import build_protocol
+from fastfcn.machine import require_devices
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.reporting.result import describe
 from fastfcn.sweeping.process import PREEMPTED
@@ -39,6 +40,7 @@ from fastfcn.training.module import SegmentationModule
 from fastfcn.training.preemption import Preempted
 from fastfcn.training.recipe import Recipe
 from fastfcn.training.resume import find_resume, prepare_folder, require_free_folder, require_same_run
+from fastfcn.training.statistics import require_statistics
 from fastfcn.training.weights import begin_with_weights
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ def train(config: DictConfig, run_dir: Path) -> None:
     quieten_libraries()
     keep_freed_memory()
     settings = read_config(config)
+    require_devices(settings.trainer["accelerator"], devices=settings.devices, num_nodes=settings.num_nodes)
     resumed = find_resume(settings.resume, run_dir)
     if settings.resume is None:
         require_free_folder(run_dir)
@@ -91,6 +94,8 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
         require_labelled(data, split, needed)
     augmentation: Augmentation = build(settings.augmentation, "augmentation")
     network = build_network(settings.model, len(data.classes))
+    if not (recipe.frozen_bn or synchronised(settings)):
+        require_statistics(network, batch_size=recipe.batch_size, crop_size=augmentation.crop_size)
     if resumed is None:
         begin_with_weights(network, settings.init)
     log.info("network: %s, upsampling options %s", describe(network), _options(settings.model["upsampling"]))
@@ -189,7 +194,6 @@ def former_folders(settings: RunConfig, run_dir: Path, resumed: Checkpoint | Non
 
 def build_trainer(settings: RunConfig, run_dir: Path, *, loggers: list[Logger], callbacks: list[Callback]) -> L.Trainer:
     """Build the Lightning trainer. BatchNorm is synchronised across GPUs; torch has no such layer for CPUs."""
-    on_gpu = settings.trainer["accelerator"] in ("auto", "gpu", "cuda") and CUDAAccelerator.is_available()
     trainer: L.Trainer = build(
         settings.trainer,
         "trainer",
@@ -208,12 +212,18 @@ def build_trainer(settings: RunConfig, run_dir: Path, *, loggers: list[Logger], 
             *callbacks,
         ],
         plugins=[AtomicCheckpointIO()],
-        sync_batchnorm=on_gpu and (settings.devices != 1 or settings.num_nodes > 1),
+        sync_batchnorm=synchronised(settings),
         use_distributed_sampler=False,  # the suite's own samplers know their place
         num_sanity_val_steps=0,
         enable_model_summary=False,
     )
     return trainer
+
+
+def synchronised(settings: RunConfig) -> bool:
+    """Tell whether BatchNorm's statistics are those of all processes."""
+    on_gpu = settings.trainer["accelerator"] in ("auto", "gpu", "cuda") and CUDAAccelerator.is_available()
+    return on_gpu and (settings.devices > 1 or settings.num_nodes > 1)
 
 
 def _options(node: dict[str, Any]) -> dict[str, Any]:
