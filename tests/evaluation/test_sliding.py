@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fastfcn.evaluation.fusion import ScaledScores
+from fastfcn.evaluation.fusion import Neighbours, ScaledScores
 from fastfcn.evaluation.sliding import SlidingWindow
+from fastfcn.evaluation.windows import ScaledImage
 from fastfcn.models.features import Prediction
 from tests.golden.generated import GOLDEN, images
 from tests.models.test_golden import build_released
@@ -128,7 +129,8 @@ def test_the_batch_of_windows_changes_nothing(batch: int) -> None:
 @pytest.mark.parametrize("align_corners", [True, False])
 def test_resizing_equals_torch(align_corners: bool) -> None:
     values = torch.rand(3, 11, 17) + 0.1
-    resized = ScaledScores(values, torch.zeros(11, 17)).resize((25, 9), align_corners=align_corners)
+    rows, columns = (Neighbours.between(*axis, align_corners=align_corners) for axis in ((11, 25), (17, 9)))
+    resized = ScaledScores(values, torch.zeros(11, 17)).resize(rows, columns)
     reference = F.interpolate(values[None], (25, 9), mode="bilinear", align_corners=align_corners)[0]
     torch.testing.assert_close(resized.log().exp(), reference)
 
@@ -136,3 +138,27 @@ def test_resizing_equals_torch(align_corners: bool) -> None:
 def test_impossible_protocols_are_refused() -> None:
     with pytest.raises(ValueError, match="positive base_size, crop_size, scales and batch"):
         protocol(scales=())
+
+
+def test_rows_in_flight_are_all_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of a tall image's scores is bounded by a row of windows, whatever the image's height."""
+    network = Peaked(1.0)
+    sliding = protocol(base_size=600, crop_size=24, scales=(1.0, 0.7), flip=False, batch=1)
+    kept = []
+
+    def watch(image: ScaledImage, scores: Tensor) -> None:
+        add(image, scores)
+        kept.append(sum(block.values.shape[1] for block in image._blocks.values()))
+
+    add = ScaledImage.add
+    monkeypatch.setattr(ScaledImage, "add", watch)
+    sliding.labels(network, torch.randn(1, 3, 900, 60))
+    assert len(kept) > 100
+    assert max(kept) <= 24 + 16 + 64, "a window, a block and a strip"
+
+
+@pytest.mark.parametrize("size", [(1, 900), (900, 1), (2, 1700), (1, 1)])
+def test_images_never_shrink_to_nothing(size: tuple[int, int]) -> None:
+    for scales in ((1.0,), (0.5, 1.75)):
+        sliding = protocol(base_size=60, crop_size=40, scales=scales)
+        assert sliding.scores(Peaked(1.0), torch.randn(1, 3, *size)).shape == (1, 5, *size)

@@ -7,9 +7,39 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from fastfcn.evaluation.sliding import Window
+    from fastfcn.evaluation.windows import Window
 
-ROWS = 64  # resized together: bounds the memory of an intermediate
+
+@dataclass
+class Neighbours:
+    """For every target place along one axis, its two source places and the weight of the higher one."""
+
+    low: Tensor
+    high: Tensor
+    weight: Tensor
+
+    @classmethod
+    def between(cls, source: int, target: int, *, align_corners: bool) -> "Neighbours":
+        """Pair the places of an axis of `source` pixels resized to `target`, on the CPU."""
+        places = torch.arange(target, dtype=torch.float64)
+        if align_corners:
+            exact = places * ((source - 1) / max(target - 1, 1))
+        else:
+            exact = ((places + 0.5) * (source / target) - 0.5).clamp(min=0)
+        low = exact.floor().long().clamp(max=source - 1)
+        return cls(low, (low + 1).clamp(max=source - 1), (exact - low).float())
+
+    def part(self, first: int, last: int, *, start: int = 0) -> "Neighbours":
+        """Keep the target places from `first` to `last`; source places are counted from `start`."""
+        return Neighbours(self.low[first:last] - start, self.high[first:last] - start, self.weight[first:last])
+
+    def to(self, device: torch.device) -> "Neighbours":
+        """Move to a device."""
+        return Neighbours(self.low.to(device), self.high.to(device), self.weight.to(device))
+
+    def pairs(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Return source places with their weights, the lower ones first."""
+        return (self.low, 1 - self.weight), (self.high, self.weight)
 
 
 @dataclass
@@ -43,44 +73,20 @@ class ScaledScores:
         self.offset = after
         return self
 
-    def cut(self, height: int, width: int) -> "ScaledScores":
-        """Keep the upper left part."""
-        return ScaledScores(self.values[:, :height, :width], self.offset[:height, :width])
-
-    def resize(self, size: tuple[int, int], *, align_corners: bool) -> "ScaledScores":
+    def resize(self, rows: Neighbours, columns: Neighbours) -> "ScaledScores":
         """Resize the scores bilinearly, each pixel relative to the largest of the four that it is made of."""
-        if tuple(self.offset.shape) == size:
-            return self
-        rows = _neighbours(self.offset.shape[0], size[0], align_corners, self.offset)
-        columns = _neighbours(self.offset.shape[1], size[1], align_corners, self.offset)
-        result = ScaledScores.zeros(len(self.values), *size, like=self.values)
-        for first in range(0, size[0], ROWS):
-            part = slice(first, first + ROWS)
-            corners = [
-                (y[part], x, wy[part][:, None] * wx) for y, wy in rows for x, wx in columns
-            ]  # indices and weights (rows, columns) of the four
-            offsets = [
-                torch.where(weight > 0, self.offset[y][:, x], -torch.inf) for y, x, weight in corners
-            ]  # a neighbour without weight must not set the offset
-            largest = torch.stack(offsets).amax(0)
-            for (y, x, weight), offset in zip(corners, offsets, strict=True):
-                result.values[:, part] += self.values[:, y][:, :, x] * (weight * (offset - largest).exp())
-            result.offset[part] = largest
+        result = ScaledScores.zeros(len(self.values), len(rows.weight), len(columns.weight), like=self.values)
+        corners = [
+            (y, x, wy[:, None] * wx) for y, wy in rows.pairs() for x, wx in columns.pairs()
+        ]  # indices and weights (rows, columns) of the four
+        offsets = [
+            torch.where(weight > 0, self.offset[y][:, x], -torch.inf) for y, x, weight in corners
+        ]  # a neighbour without weight must not set the offset
+        result.offset = torch.stack(offsets).amax(0)
+        for (y, x, weight), offset in zip(corners, offsets, strict=True):
+            result.values += self.values[:, y][:, :, x] * (weight * (offset - result.offset).exp())
         return result
 
     def log(self) -> Tensor:
         """Return the log-scores (C, H, W), in this object's memory."""
         return self.values.log_().add_(self.offset)
-
-
-def _neighbours(source: int, target: int, align_corners: bool, like: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """For every target place along one axis, its two source places with their weights."""
-    places = torch.arange(target, device=like.device, dtype=torch.float64)
-    if align_corners:
-        exact = places * ((source - 1) / max(target - 1, 1))
-    else:
-        exact = ((places + 0.5) * (source / target) - 0.5).clamp(min=0)
-    low = exact.floor().long().clamp(max=source - 1)
-    high = (low + 1).clamp(max=source - 1)
-    fraction = (exact - low).to(like.dtype)
-    return [(low, 1 - fraction), (high, fraction)]

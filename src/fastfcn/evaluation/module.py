@@ -41,7 +41,7 @@ class EvaluationModule(L.LightningModule):
     def test_step(self, batch: Sample, batch_idx: int) -> None:
         """Compare one image's prediction with its mask."""
         images = normalise(batch.image).to(next(self.network.parameters()).dtype)
-        labels = self.protocol.scores(self.network, images).argmax(1)
+        labels = self.protocol.labels(self.network, images)
         self.accumulated.update(labels, batch.mask.long())
         if self.pictures is not None:
             self.pictures.save(batch, labels, batch_idx * self.trainer.world_size + self.global_rank)

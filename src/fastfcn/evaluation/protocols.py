@@ -4,17 +4,22 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
+from fastfcn.evaluation.argmax import resized_argmax
 from fastfcn.models.inference import Network
 
 
 class Protocol(ABC):
-    """Turns normalised images (1, 3, H, W) of any size into class scores (1, C, H, W); metrics' keys end in `name`."""
+    """Turns a normalised image (1, 3, H, W) of any size into class scores or labels; metrics' keys end in `name`."""
 
     name: str
 
     @abstractmethod
     def scores(self, network: Network, images: Tensor) -> Tensor:
-        """Score every pixel; the class is the argmax."""
+        """Score every pixel: (1, C, H, W); the class is the argmax."""
+
+    @abstractmethod
+    def labels(self, network: Network, images: Tensor) -> Tensor:
+        """Return exactly the argmax of the scores, (1, H, W), without a number per class and pixel in memory."""
 
 
 class FullImage(Protocol):
@@ -26,3 +31,8 @@ class FullImage(Protocol):
         """Return the network's logits."""
         logits: Tensor = network(images).logits
         return logits
+
+    def labels(self, network: Network, images: Tensor) -> Tensor:
+        """Return the classes of the network's logits, which are resized some classes at a time."""
+        logits: Tensor = network(images, upsample=False).logits
+        return resized_argmax(logits, (images.shape[-2], images.shape[-1]), align_corners=network.align_corners)

@@ -5,10 +5,10 @@ From the authors' released code. Their exp of summed logits overflows in float32
 """
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import reduce
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,20 +17,13 @@ from torch import Tensor
 from fastfcn.data.loading import MEAN, STD
 from fastfcn.evaluation.fusion import ScaledScores
 from fastfcn.evaluation.protocols import Protocol
+from fastfcn.evaluation.windows import ScaledImage
 from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.layers.resize import resize
 from fastfcn.options import AtLeastOne, CropSize, Pixels, Scales, Word
 
 DEFAULT_BATCH = 4  # windows in one pass on a GPU; a CPU gains nothing from more than one
-
-
-class Window(NamedTuple):
-    """A part of the scaled image, in its pixels."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
+ROWS = 64  # of the image, fused together: bounds the memory of scores
 
 
 class SlidingWindow(Protocol):
@@ -67,41 +60,41 @@ class SlidingWindow(Protocol):
 
     def scores(self, network: Network, images: Tensor) -> Tensor:
         """Return the log of the summed scores (1, C, H, W) for one normalised image (1, 3, H, W)."""
-        height, width = images.shape[-2:]
-        scaled = [
-            self._scale(images, self._scaled_size(height, width, scale), network.align_corners) for scale in self.scales
-        ]
-        crops = (self._pad(each.crop(window)) for each in scaled for window in each.windows)
-        batch = self.batch or (DEFAULT_BATCH if images.is_cuda else 1)
-        results = self._log_scores(network, crops, batch)
-        total: ScaledScores | None = None
-        for each in scaled:
-            part = _mean_over_windows(each, islice(results, len(each.windows)))
-            part = part.resize((height, width), align_corners=network.align_corners)
-            total = part if total is None else total.add(part)
-        assert total is not None
-        return total.log().unsqueeze(0)
+        return torch.cat([strip.log() for strip in self._strips(network, images)], dim=1).unsqueeze(0)
 
-    def _scale(self, images: Tensor, size: tuple[int, int], align_corners: bool) -> "ScaledImage":
+    def labels(self, network: Network, images: Tensor) -> Tensor:
+        """Return the classes of the largest scores, which exist for some rows at a time."""
+        return torch.cat([strip.log().argmax(0) for strip in self._strips(network, images)]).unsqueeze(0)
+
+    def _strips(self, network: Network, images: Tensor) -> Iterator[ScaledScores]:
+        """Yield the summed scores ROWS by ROWS; windows of all scales come in the order in which rows need them."""
+        height = images.shape[-2]
+        scaled = [self._scale(images, scale, network.align_corners) for scale in self.scales]
+        order = sorted(
+            ((each, window) for each in scaled for window in each.windows),
+            key=lambda place: place[1].top / place[0].size[0],
+        )
+        crops = (self._pad(each.crop(window)) for each, window in order)
+        batch = self.batch or (DEFAULT_BATCH if images.is_cuda else 1)
+        first = 0
+        for (each, _), log_scores in zip(order, self._log_scores(network, crops, batch), strict=True):
+            each.add(log_scores)
+            while first < height and all(other.has(min(first + ROWS, height)) for other in scaled):
+                last = min(first + ROWS, height)
+                yield reduce(ScaledScores.add, (other.take(first, last) for other in scaled))
+                first = last
+
+    def _scale(self, images: Tensor, scale: float, align_corners: bool) -> ScaledImage:
+        target = (images.shape[-2], images.shape[-1])
+        size = self._scaled_size(*target, scale)
         padded = self._pad(resize(images, size, align_corners=align_corners))
-        return ScaledImage(padded, size, list(self._windows(padded.shape[-2], padded.shape[-1])))
+        return ScaledImage(padded, size, target, crop=self.crop_size, align_corners=align_corners)
 
     def _scaled_size(self, height: int, width: int, scale: float) -> tuple[int, int]:
         long = math.ceil(self.base_size * scale)
         if height > width:
-            return long, int(width * long / height + 0.5)
-        return int(height * long / width + 0.5), long
-
-    def _windows(self, height: int, width: int) -> Iterator[Window]:
-        """Cover a map of at least crop_size a side; the last windows end at the border, and may be smaller."""
-        if max(height, width) <= self.crop_size:
-            yield Window(0, 0, height, width)
-            return
-        stride = int(self.crop_size * 2 / 3)
-        for row in range(math.ceil((height - self.crop_size) / stride) + 1):
-            for column in range(math.ceil((width - self.crop_size) / stride) + 1):
-                top, left = row * stride, column * stride
-                yield Window(top, left, min(top + self.crop_size, height), min(left + self.crop_size, width))
+            return long, max(int(width * long / height + 0.5), 1)
+        return max(int(height * long / width + 0.5), 1), long
 
     def _pad(self, image: Tensor) -> Tensor:
         """Pad right and bottom up to crop_size with the value of a black pixel."""
@@ -137,31 +130,3 @@ class SlidingWindow(Protocol):
             straight + mirrored if self.fusion == "exp_sum" else torch.logaddexp(straight, mirrored) - math.log(2)
         )
         return fused
-
-
-@dataclass
-class ScaledImage:
-    """A scaled image (1, 3, h, w), padded to at least a crop, its size before that, and the windows that cover it."""
-
-    padded: Tensor
-    size: tuple[int, int]
-    windows: list[Window]
-
-    def crop(self, window: Window) -> Tensor:
-        """Cut out a window."""
-        return self.padded[..., window.top : window.bottom, window.left : window.right]
-
-
-def _mean_over_windows(image: ScaledImage, results: Iterable[Tensor]) -> ScaledScores:
-    """Average the windows' scores (C, crop, crop) at every pixel."""
-    size = image.padded.shape[-2:]
-    total: ScaledScores | None = None
-    counts = torch.zeros(size, device=image.padded.device)
-    for window, scores in zip(image.windows, results, strict=True):
-        if total is None:
-            total = ScaledScores.zeros(scores.shape[0], *size, like=scores)
-        total.add_window(scores[:, : window.bottom - window.top, : window.right - window.left], window)
-        counts[window.top : window.bottom, window.left : window.right] += 1
-    assert total is not None
-    total.values /= counts
-    return total.cut(*image.size)

@@ -28,7 +28,7 @@ class FastSegmenter(nn.Module):
 
     The segmenter is taken over and changed. An input shape whose passes have taken more than `compile_after` seconds is
     compiled (12 to 30 s on a CPU) with the weights frozen into the code, for at most COMPILED_SHAPES shapes; 0
-    compiles at once, None never.
+    compiles at once, None never. Logits at the image's size and at the head's stride are compiled apart.
     Where compilation fails, for instance without a C++ compiler, a warning says so and the network runs uncompiled.
     """
 
@@ -42,37 +42,38 @@ class FastSegmenter(nn.Module):
         _replace_wide_depthwise(network)
         network.to(memory_format=torch.channels_last)
         self.compile_after = compile_after
-        self._spent: defaultdict[torch.Size, float] = defaultdict(float)
-        self._compiled: set[torch.Size] = set()
+        self._spent: defaultdict[Call, float] = defaultdict(float)
+        self._compiled: set[Call] = set()
 
-    def forward(self, images: Tensor) -> Prediction:
-        """Segment normalised `images` (B, 3, H, W)."""
+    def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
+        """Segment normalised `images` (B, 3, H, W), as the segmenter does."""
+        call = (images.shape, upsample)
         with torch.no_grad():
-            if images.shape in self._compiled:
-                return self._call(images)
-            if self._earned(images.shape):
+            if call in self._compiled:
+                return self._call(images, upsample)
+            if self._earned(call):
                 try:
-                    return self._compile(images)
+                    return self._compile(images, upsample)
                 except (TorchDynamoException, InductorError) as error:
                     reason = str(error).strip().splitlines()[0][:200]
                     log.warning("the network runs uncompiled, which is slower: compiling failed (%s)", reason)
                     self.compile_after = None
             started = time.perf_counter()
-            prediction = self.network.forward(images)
-            self._spent[images.shape] += time.perf_counter() - started
+            prediction = self.network.forward(images, upsample=upsample)
+            self._spent[call] += time.perf_counter() - started
             return prediction
 
-    def _call(self, images: Tensor) -> Prediction:
-        prediction: Prediction = self.network(images)
+    def _call(self, images: Tensor, upsample: bool) -> Prediction:
+        prediction: Prediction = self.network(images, upsample=upsample)
         return prediction
 
-    def _earned(self, shape: torch.Size) -> bool:
-        """Tell whether `shape` is to be compiled now."""
+    def _earned(self, call: "Call") -> bool:
+        """Tell whether `call` is to be compiled now."""
         if self.compile_after is None or len(self._compiled) == COMPILED_SHAPES:
             return False
-        return self.compile_after == 0 or self._spent[shape] > self.compile_after
+        return self.compile_after == 0 or self._spent[call] > self.compile_after
 
-    def _compile(self, images: Tensor) -> Prediction:
+    def _compile(self, images: Tensor, upsample: bool) -> Prediction:
         """Compile for images of this shape, with CUDA graphs where there is a GPU, and segment them."""
         shape = "x".join(map(str, images.shape))
         log.info("compiling the network for inputs of %s", shape)
@@ -80,8 +81,8 @@ class FastSegmenter(nn.Module):
             self.network.compile(dynamic=False)
         # as options of compile() the weights would not be packed: those passes read the global configuration
         with inductor.patch({"freezing": True, "triton.cudagraphs": images.is_cuda}):
-            prediction = self._call(images)
-        self._compiled.add(images.shape)
+            prediction = self._call(images, upsample)
+        self._compiled.add((images.shape, upsample))
         return prediction
 
 
@@ -124,4 +125,5 @@ def _is_wide_depthwise(convolution: nn.Conv2d) -> bool:
     )
 
 
+Call = tuple[torch.Size, bool]  # the images' shape, and whether logits come at their size
 Network = Segmenter | FastSegmenter  # what predicts: as trained, or made fast
