@@ -20,6 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fastfcn.console import print_whatever_comes
 from fastfcn.literal import literal
+from fastfcn.memory import explain as explain_memory
+from fastfcn.memory import is_out_of_memory
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -90,12 +92,14 @@ def _set_full_error(value: str | None) -> None:
 
 
 def _is_mistake(error: Exception) -> bool:
-    return isinstance(error, MISTAKES) or type(error).__name__ in NAMED_MISTAKES
+    return isinstance(error, MISTAKES) or type(error).__name__ in NAMED_MISTAKES or is_out_of_memory(error)
 
 
 def explain(error: Exception, config_name: str) -> str:
     """Say in one line what was wrong, and for an unknown key what is near it."""
     text = str(error)
+    if is_out_of_memory(error):
+        return explain_memory(error, config_name)
     unknown = re.match(r"Could not override '([^']+)'", text)
     removed = removed_parts(sys.argv[1:])
     if unknown and unknown[1].partition(".")[0] in removed:

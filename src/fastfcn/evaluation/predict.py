@@ -1,5 +1,7 @@
 """Segment images that have no truth."""
 
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +15,14 @@ from fastfcn.allocation import keep_freed_memory
 from fastfcn.checkpoints import network_of, read_checkpoint
 from fastfcn.composition import plain, typed
 from fastfcn.data.dataset import UInt8
-from fastfcn.data.images import SUFFIXES, list_images, read_image
+from fastfcn.data.images import read_image
 from fastfcn.data.listing import describe_left_out
 from fastfcn.data.loading import normalise
+from fastfcn.evaluation.inputs import find_images, require_apart
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.run import build_protocol
 from fastfcn.evaluation.submission import open_submission
+from fastfcn.memory import explain, is_out_of_memory
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
 from fastfcn.options import Fraction, Name
 from fastfcn.reporting.pictures import index_png, legend, overlay, save_picture
@@ -42,43 +46,62 @@ def predict(config: DictConfig) -> None:
     """Write, for every image, an index mask and an overlay of its own size and name, and one legend."""
     keep_freed_memory()
     settings = typed(PredictionConfig, plain(config))
-    paths = find_images(Path(settings.images))
-    left_out = describe_left_out(Path(settings.images)) if Path(settings.images).is_dir() else None
+    source, output = Path(settings.images), Path(settings.output)
+    paths = find_images(source)
+    require_apart(source, output)
+    left_out = describe_left_out(source) if source.is_dir() else None
     if left_out is not None:
         print(f"warning: {left_out}")
     checkpoint = read_checkpoint(settings.checkpoint)
-    protocol = build_protocol(settings.protocol, checkpoint.description.augmentation)
+    description = checkpoint.description
+    protocol = build_protocol(settings.protocol, description.augmentation)
     trained = network_of(checkpoint).to(_device(settings.device))
     network: Network = FastSegmenter(trained, compile_after=COMPILE_AFTER) if settings.optimize else trained
-    output, palette = Path(settings.output), checkpoint.description.palette
-    submission = open_submission(settings.submission, output, len(checkpoint.description.classes))
-    save_picture(legend(checkpoint.description.classes, palette), output / "legend.png")
-    upright = settings.submission is None and bool(checkpoint.description.data.get("upright", True))
-    for path in track(paths, description="predicting"):
-        image = read_image(path, upright=upright)
-        labels = segment(network, protocol, image)
-        save_picture(index_png(labels, palette), output / "masks" / f"{path.stem}.png")
-        submission.add(path.stem, labels)
-        blended = overlay(image, labels, palette, opacity=settings.opacity)
-        save_picture(Image.fromarray(blended), output / "overlays" / f"{path.stem}.jpg")
-    submission.close()
+    save_picture(legend(description.classes, description.palette), output / "legend.png")
+    upright = settings.submission is None and bool(description.data.get("upright", True))
+    failures: dict[Path, str] = {}
+    with open_submission(settings.submission, output, len(description.classes)) as submission:
+        for path in track(paths, description="predicting"):
+            try:
+                image = read_image(path, upright=upright)
+                labels = segment(network, protocol, image)
+            except Exception as error:
+                failures[path] = _reason(error)
+                continue
+            submission.add(path.stem, labels)
+            _save(output, path.stem, image, labels, description.palette, settings.opacity)
+        _require_none(failures, len(paths), settings)
     print(f"{len(paths)} predictions in {output}: masks/, overlays/, legend.png")
 
 
-def find_images(source: Path) -> list[Path]:
-    """Return the image at `source`, or all in that folder.
+def _reason(error: Exception) -> str:
+    """Say why one image cannot be predicted: damaged, or too large. Raises `error` if it is none of the image's."""
+    if isinstance(error, ValueError):
+        return str(error)
+    if is_out_of_memory(error):
+        return explain(error, "predict")
+    raise error
 
-    Raises FileNotFoundError if there are none, ValueError if two would be written under one name.
-    """
-    paths = list_images(source) if source.is_dir() else [source] if source.is_file() else []
-    if not paths:
-        raise FileNotFoundError(f"images={source} holds no images ({', '.join(SUFFIXES)})")
-    stems: dict[str, Path] = {}
-    for path in paths:
-        other = stems.setdefault(path.stem, path)
-        if other != path:
-            raise ValueError(f"{other.name} and {path.name} would both become {path.stem}.png; rename one")
-    return paths
+
+def _save(
+    output: Path, name: str, image: UInt8, labels: UInt8, palette: tuple[tuple[int, int, int], ...], opacity: float
+) -> None:
+    save_picture(index_png(labels, palette), output / "masks" / f"{name}.png")
+    blended = overlay(image, labels, palette, opacity=opacity)
+    save_picture(Image.fromarray(blended), output / "overlays" / f"{name}.jpg")
+
+
+def _require_none(failures: Mapping[Path, str], images: int, settings: PredictionConfig) -> None:
+    """Print why images failed, and raise ValueError with their number."""
+    if not failures:
+        return
+    for path, reason in failures.items():
+        print(f"{path}: {reason.removeprefix(f'{path} ')}", file=sys.stderr)
+    without = "" if settings.submission is None else ", and no submission.zip"
+    raise ValueError(
+        f"{len(failures)} of {images} images could not be predicted (named above); the other predictions are in "
+        f"{settings.output}{without}"
+    )
 
 
 @torch.inference_mode()
@@ -86,7 +109,7 @@ def segment(network: Network, protocol: Protocol, image: UInt8) -> UInt8:
     """Return the class index of every pixel of an RGB image (H, W, 3)."""
     device = next(network.parameters()).device
     pixels = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0).to(device)
-    labels: UInt8 = protocol.scores(network, normalise(pixels))[0].argmax(0).to(torch.uint8).cpu().numpy()
+    labels: UInt8 = protocol.labels(network, normalise(pixels))[0].to(torch.uint8).cpu().numpy()
     return labels
 
 

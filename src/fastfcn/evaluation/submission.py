@@ -3,6 +3,7 @@
 import io
 import zipfile
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from PIL import Image
@@ -13,7 +14,18 @@ ADE20K_CLASSES = 150
 
 
 class Submission:
-    """Collects nothing: the default."""
+    """Collects nothing: the default. As a context it is finished at the end, or given up if an error comes through."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Finish or give up."""
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
 
     def add(self, name: str, labels: UInt8) -> None:
         """Add the class indices (H, W) of an image."""
@@ -21,14 +33,18 @@ class Submission:
     def close(self) -> None:
         """Finish the file."""
 
+    def discard(self) -> None:
+        """Leave no file."""
+
 
 class ADE20KSubmission(Submission):
-    """A zip at `path`, which appears once it is whole."""
+    """A zip at `path`, which appears once it is whole; one of an earlier run is removed at the beginning."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._temporary = path.with_name(f".{path.name}")
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         self._zip = zipfile.ZipFile(self._temporary, "w")
 
     def add(self, name: str, labels: UInt8) -> None:
@@ -41,6 +57,11 @@ class ADE20KSubmission(Submission):
         """Put the zip in its place."""
         self._zip.close()
         self._temporary.replace(self.path)
+
+    def discard(self) -> None:
+        """Remove what was collected."""
+        self._zip.close()
+        self._temporary.unlink(missing_ok=True)
 
 
 def open_submission(kind: str | None, output: Path, num_classes: int) -> Submission:
