@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from fastfcn.data.augmentation import Augmentation
-from fastfcn.data.loading import TrainingLoader, TrainingSamples, worker_options
-from fastfcn.data.sampling import EvaluationShare, TrainingBatches, derive_seed
+from fastfcn.data.augmentation import Augmentation, to_sample
+from fastfcn.data.dataset import IGNORE
+from fastfcn.data.loading import EvaluationSamples, TrainingLoader, TrainingSamples, worker_options
+from fastfcn.data.sampling import PLACEHOLDER, EvaluationShare, TrainingBatches, derive_seed, require_whole_batch
 from fastfcn.data.shapes import Shapes
 
 
@@ -69,6 +70,22 @@ def test_too_few_images() -> None:
 def test_evaluation_visits_every_image_exactly_once(world_size: int) -> None:
     shares = [list(EvaluationShare(7, rank=rank, world_size=world_size)) for rank in range(world_size)]
     assert sorted(index for share in shares for index in share) == list(range(7))
+
+
+def test_ranks_without_images_have_one_of_which_nothing_counts() -> None:
+    shares = [list(EvaluationShare(2, rank=rank, world_size=4)) for rank in range(4)]
+    assert shares == [[0], [1], [PLACEHOLDER], [PLACEHOLDER]]
+    split = Shapes(size=32, val_images=1).split("val")
+    sample = EvaluationSamples(split, to_sample)[PLACEHOLDER]
+    assert sample.mask.shape == (32, 32)
+    assert sample.mask.eq(IGNORE).all()
+
+
+def test_more_processes_than_training_images() -> None:
+    with pytest.raises(ValueError, match=r"has 4 images, fewer than the 5 processes; train with devices=4 or fewer"):
+        require_whole_batch(4, batch_size=1, world_size=5)
+    with pytest.raises(ValueError, match=r"fewer than one batch of 6; lower recipe.batch_size to 2 or less"):
+        require_whole_batch(4, batch_size=3, world_size=2)
 
 
 def test_seeds_of_neighbours_are_unrelated() -> None:

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.cache import CachedSplit
-from fastfcn.data.dataset import Example, Sample, SegmentationData, Split
-from fastfcn.data.sampling import Draw, EvaluationShare, TrainingBatches
+from fastfcn.data.dataset import IGNORE, Example, Sample, SegmentationData, Split
+from fastfcn.data.sampling import PLACEHOLDER, Draw, EvaluationShare, TrainingBatches
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, in RGB, as the authors normalise
 STD = (0.229, 0.224, 0.225)
@@ -40,7 +40,7 @@ class TrainingSamples(Dataset[Sample]):
 
 
 class EvaluationSamples(Dataset[Sample]):
-    """Examples by index, each through `transform`."""
+    """Examples by index, each through `transform`; a PLACEHOLDER is the first one with all pixels ignored."""
 
     def __init__(self, split: Split, transform: Callable[[Example], Sample]) -> None:
         self.split = split
@@ -52,7 +52,10 @@ class EvaluationSamples(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         """Read one example."""
-        return self.transform(self.split[index])
+        if index != PLACEHOLDER:
+            return self.transform(self.split[index])
+        sample = self.transform(self.split[0])
+        return Sample(sample.image, torch.full_like(sample.mask, IGNORE))
 
 
 class TrainingLoader(DataLoader[Sample]):

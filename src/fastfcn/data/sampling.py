@@ -21,6 +21,21 @@ def derive_seed(*parts: int) -> int:
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=4).digest(), "little") >> 1
 
 
+def require_whole_batch(length: int, *, batch_size: int, world_size: int) -> None:
+    """Raise ValueError if a training split of `length` images has none."""
+    if length < world_size:
+        images = "1 image" if length == 1 else f"{length} images"
+        raise ValueError(
+            f"the training split has {images}, fewer than the {world_size} processes; train with "
+            f"devices={max(length, 1)} or fewer"
+        )
+    if length < batch_size * world_size:
+        raise ValueError(
+            f"the training split has {length} images, fewer than one batch of {batch_size * world_size}; "
+            f"lower recipe.batch_size to {length // world_size} or less"
+        )
+
+
 class TrainingBatches(Sampler[list[Draw]]):
     """The share that one rank has of every global batch of an epoch, in a shuffled order.
 
@@ -40,12 +55,8 @@ class TrainingBatches(Sampler[list[Draw]]):
         epoch: int = 0,
         batch: int = 0,
     ) -> None:
+        require_whole_batch(length, batch_size=batch_size, world_size=world_size)
         self.global_batch = batch_size * world_size
-        if length < self.global_batch:
-            raise ValueError(
-                f"the training split has {length} images, fewer than one batch of {self.global_batch}; "
-                f"lower recipe.batch_size to {max(length // world_size, 1)} or less"
-            )
         self.length = length
         self.seed = seed
         self.rank = rank
@@ -75,11 +86,18 @@ class TrainingBatches(Sampler[list[Draw]]):
             self.epoch, self.batch = epoch, 0
 
 
+PLACEHOLDER = -1  # in place of an example's index: an image of which nothing counts
+
+
 class EvaluationShare(Sampler[int]):
-    """Every example once over all ranks: rank r of n visits r, r + n, r + 2n, ... and nothing is padded."""
+    """Every example once over all ranks: rank r of n visits r, r + n, r + 2n, ... and nothing is padded.
+
+    A rank that would visit none has one PLACEHOLDER: without a batch Lightning would leave out what all ranks do
+    together at the end of an epoch.
+    """
 
     def __init__(self, length: int, *, rank: int = 0, world_size: int = 1) -> None:
-        self.indices = range(rank, length, world_size)
+        self.indices = [*range(rank, length, world_size)] or [PLACEHOLDER]
 
     def __len__(self) -> int:
         """Return the number of examples of this rank."""

@@ -8,6 +8,8 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchmetrics import MeanMetric
 
 from fastfcn.data.dataset import Sample
 from fastfcn.data.sampling import derive_seed
@@ -50,6 +52,7 @@ class SegmentationModule(L.LightningModule):
         self.recipe = recipe
         self.seed = seed
         self.scores = SegmentationScores(num_classes)
+        self.val_loss = MeanMetric()
         self.last_scores: Scores | None = None
 
     def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
@@ -88,7 +91,9 @@ class SegmentationModule(L.LightningModule):
         """Accumulate the scores of centre crops."""
         prediction = self(batch.image)
         losses = self.loss(prediction, batch.mask)
-        self.log("val/loss", losses.total, batch_size=len(batch.image), sync_dist=True, logger=self._fitting)
+        # not by Lightning's sync_dist, which rounds the mean number of images a process down to an integer
+        self.val_loss.update(losses.total, weight=0 if self._has_no_images() else len(batch.image))
+        self.log("val/loss", self.val_loss, batch_size=len(batch.image), logger=self._fitting)
         self.scores.update(prediction.logits.argmax(1), batch.mask)
 
     def on_validation_epoch_end(self) -> None:
@@ -139,6 +144,12 @@ class SegmentationModule(L.LightningModule):
     def _fitting(self) -> bool:
         """False in the check of best.ckpt after training, which is no point of the learning curve."""
         return self.trainer.state.fn == TrainerFn.FITTING
+
+    def _has_no_images(self) -> bool:
+        """Tell whether this process validates a placeholder alone (see EvaluationShare)."""
+        loader = self.trainer.val_dataloaders
+        assert isinstance(loader, DataLoader)
+        return self.global_rank >= len(loader.dataset)  # type: ignore[arg-type]  # torch's type has no length
 
     def _require_finite(self, total: Tensor) -> None:
         if not torch.isfinite(total):

@@ -25,6 +25,7 @@ from fastfcn.data.labelled import SCORING, TRAINING, require_labelled
 from fastfcn.data.loading import SegmentationLoaders
 from fastfcn.data.opening import build_data
 from fastfcn.data.palette import hexadecimal
+from fastfcn.data.sampling import require_whole_batch
 from fastfcn.evaluation.run import build_protocol
 from fastfcn.machine import require_devices
 from fastfcn.models.segmenter import Segmenter
@@ -57,6 +58,11 @@ def train(config: DictConfig, run_dir: Path) -> None:
     if settings.resume is None:
         require_free_folder(run_dir)
     parts = build_parts(settings, run_dir, resumed)
+    require_whole_batch(
+        len(parts.data.split(parts.data.train_split)),
+        batch_size=parts.loaders.batch_size,
+        world_size=parts.trainer.world_size,
+    )
     protocol = None if settings.protocol is None else build_protocol(settings.protocol, settings.augmentation)
     prepare_folder(config, run_dir, resumed)
     exit_code = 1
