@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fastfcn.models.checkpointing import checkpoint_stages
 from fastfcn.models.dilation import dilate, dilate_stages
 from fastfcn.models.features import Channels, Features
+from fastfcn.models.padding import FAILURES, Padding, find_padding
 from fastfcn.options import Dilation, Name
 
 OUTPUT_STRIDES = (8, 16, 32)
@@ -44,12 +45,18 @@ class Backbone(nn.Module):
         if stage_dilations:
             dilate_stages(self.encoder, stage_dilations)
         self.channels = Channels(*self._check_channels()[2:])
-        self._check_strides()
+        self.padding = self._probe()
 
     def forward(self, images: Tensor) -> Features:
-        """Compute the maps of `images` (B, 3, H, W)."""
-        _, _, c2, c3, c4, c5 = self.encoder(images)
-        return Features(c2, c3, c4, c5)
+        """Compute the maps of `images` (B, 3, H, W); what the encoder wants padded is cut off again."""
+        padded = self.padding(images)
+        _, _, c2, c3, c4, c5 = self.encoder(padded)
+        if padded is images:
+            return Features(c2, c3, c4, c5)
+        strides = (4, *(min(stride, self.output_stride) for stride in OUTPUT_STRIDES))
+        height, width = images.shape[-2:]
+        maps = zip((c2, c3, c4, c5), strides, strict=True)
+        return Features(*(each[..., : -(-height // stride), : -(-width // stride)] for each, stride in maps))
 
     def checkpoint_activations(self) -> None:
         """Keep only the stages' inputs while training, and compute the rest again in the backward pass."""
@@ -65,18 +72,25 @@ class Backbone(nn.Module):
         return channels
 
     @torch.no_grad()
-    def _check_strides(self) -> None:
+    def _probe(self) -> Padding:
+        """Find what sizes the encoder takes, and see that its strides are those asked for."""
         side = 64
         self.eval()
         try:
-            maps = self(torch.zeros(1, 3, side, side))
-        except (AssertionError, RuntimeError, ValueError) as error:
-            raise ValueError(f"model.backbone.name={self.name} cannot take images of any size: {error}") from error
-        self.train()
-        strides = [side // features.shape[-1] for features in (maps.c3, maps.c4, maps.c5)]
+            maps = self.encoder(torch.zeros(1, 3, side, side))
+            padding = find_padding(self.encoder)
+        except FAILURES as error:
+            raise ValueError(
+                f"model.backbone.name={self.name} cannot take images of any size: {error}; "
+                "docs/backbones.md lists those that can"
+            ) from error
+        finally:
+            self.train()
+        strides = [side // features.shape[-1] for features in maps[3:]]
         expected = [min(stride, self.output_stride) for stride in OUTPUT_STRIDES]
         if strides != expected:
             raise ValueError(_no_dilation(self.name, self.output_stride))
+        return padding
 
 
 def build_encoder(name: str, output_stride: int = 32) -> nn.Module:
@@ -90,7 +104,7 @@ def build_encoder(name: str, output_stride: int = 32) -> nn.Module:
         )
         if output_stride < 32 and not from_timm:
             dilate(encoder, output_stride)
-    except (KeyError, RuntimeError, ValueError, NotImplementedError, TypeError, AttributeError) as error:
+    except (*FAILURES, LookupError, TypeError, AttributeError) as error:
         raise ValueError(_explain(name, output_stride, error)) from error
     return encoder
 
@@ -102,7 +116,10 @@ def _explain(name: str, output_stride: int, error: Exception) -> str:
         return f"model.backbone.name={name} is not an SMP encoder; close names: {close}"
     if output_stride < 32:
         return _no_dilation(name, output_stride)
-    return f"model.backbone.name={name} cannot serve as a backbone: {error}"
+    return (
+        f"model.backbone.name={name} cannot serve as a backbone: segmentation-models-pytorch makes no maps at strides "
+        f"4 to 32 of it ({error}); docs/backbones.md lists those that can"
+    )
 
 
 def _no_dilation(name: str, output_stride: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from fastfcn.models.backbone import Backbone
@@ -9,7 +10,10 @@ from fastfcn.models.features import HeadInputs, Prediction
 from fastfcn.models.heads.base import Head
 from fastfcn.models.heads.fcn import FCNHead
 from fastfcn.models.layers.resize import resize
+from fastfcn.models.unread import freeze_unread
 from fastfcn.models.upsampling.base import Upsampling
+
+PROBE = 64  # pixels a side: maps of 2x2 at stride 32
 
 
 class Segmenter(nn.Module):
@@ -40,6 +44,7 @@ class Segmenter(nn.Module):
         self.auxiliary = (
             FCNHead(HeadInputs(channels.c4, channels, False, align_corners), num_classes) if auxiliary else None
         )
+        self._freeze_unread()
 
     def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
         """Segment normalised `images` (B, 3, H, W) of any size; logits come back at exactly that size.
@@ -51,6 +56,14 @@ class Segmenter(nn.Module):
         aux = self.auxiliary(features.c4, features).logits if self.auxiliary is not None else None
         prediction = Prediction(output.logits, aux, output.presence)
         return self._full_size(prediction, images) if upsample else prediction
+
+    @torch.enable_grad()
+    def _freeze_unread(self) -> None:
+        self.eval()
+        prediction = self(torch.zeros(1, 3, PROBE, PROBE), upsample=False)
+        outputs = (prediction.logits, prediction.aux, prediction.presence)
+        freeze_unread(self, (output for output in outputs if output is not None))
+        self.train()
 
     def _full_size(self, prediction: Prediction, images: Tensor) -> Prediction:
         size = (images.shape[-2], images.shape[-1])

@@ -1,5 +1,7 @@
 """Encoding layer: residuals to a learned dictionary (Deep TEN, arXiv:1612.02844; EncNet, arXiv:1803.08904)."""
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +21,7 @@ class Encoding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode `x` (B, D, H, W) as (B, K, D). Computed in the type of the codewords, whatever autocast says."""
-        with torch.autocast(x.device.type, enabled=False):
+        with nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False):  # which knows no meta
             pixels = x.flatten(2).to(self.codewords.dtype)  # (B, D, N)
             assignment = self._assign(pixels)  # (B, K, N)
             sums = torch.bmm(assignment, pixels.transpose(1, 2))  # (B, K, D)
