@@ -1,7 +1,9 @@
 """Label maps as pictures."""
 
 import io
+import logging
 import textwrap
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,17 @@ from PIL import Image, ImageDraw, ImageFont
 from fastfcn.data.dataset import IGNORE, UInt8
 from fastfcn.data.palette import Colour, png_palette
 from fastfcn.files import write_atomically
+from fastfcn.reporting.fonts import font_for, spelled
+
+log = logging.getLogger(__name__)
 
 SWATCH = 20  # pixels
 GAP = 6
 CAPTION = 22
 LOW = 240
+TEXT = 14
+ROWS = 256  # blended together
+LONGEST = 40  # characters of a name
 
 
 def index_png(labels: UInt8, palette: tuple[Colour, ...]) -> Image.Image:
@@ -32,22 +40,44 @@ def colourise(labels: UInt8, palette: tuple[Colour, ...]) -> UInt8:
 
 def overlay(image: UInt8, labels: UInt8, palette: tuple[Colour, ...], *, opacity: float = 0.6) -> UInt8:
     """Lay the coloured `labels` (H, W) over `image` (H, W, 3)."""
-    blended = (1 - opacity) * image + opacity * colourise(labels, palette)
-    return blended.round().astype(np.uint8)
+    blended = np.empty_like(image)
+    for first in range(0, len(image), ROWS):  # in floats, of which there would be six a pixel
+        rows = slice(first, first + ROWS)
+        blended[rows] = ((1 - opacity) * image[rows] + opacity * colourise(labels[rows], palette)).round()
+    return blended
 
 
 def legend(classes: tuple[str, ...], palette: tuple[Colour, ...]) -> Image.Image:
-    """Draw every class name beside its colour."""
-    font = ImageFont.load_default(size=14)
-    names = [textwrap.shorten(name, 40) for name in classes]
-    width = SWATCH + 3 * GAP + max(int(font.getlength(name)) for name in names)
-    picture = Image.new("RGB", (width, GAP + len(names) * (SWATCH + GAP)), "white")
+    """Draw every class name beside its colour; where no font has a name's characters, its index and code points."""
+    names = [_shorten(unicodedata.normalize("NFC", name)) for name in classes]
+    fonts = [font_for(name, TEXT) for name in names]
+    unknown = [name for name, font in zip(names, fonts, strict=True) if font is None]
+    if unknown:
+        log.warning(
+            "legend.png spells %d class names (%s) as code points: no font here has all their characters; install one "
+            "that has (Debian: fonts-noto-cjk for Chinese, Japanese, Korean; fonts-noto for others)",
+            len(unknown),
+            ", ".join(unknown[:3]),
+        )
+    plain = ImageFont.load_default(TEXT)
+    lines = [
+        (name, font) if font is not None else (_shorten(f"{index}: {spelled(name)}"), plain)
+        for index, (name, font) in enumerate(zip(names, fonts, strict=True))
+    ]
+    width = SWATCH + 3 * GAP + max(int(font.getlength(text)) for text, font in lines)
+    picture = Image.new("RGB", (width, GAP + len(lines) * (SWATCH + GAP)), "white")
     draw = ImageDraw.Draw(picture)
-    for row, (name, colour) in enumerate(zip(names, palette, strict=True)):
+    for row, ((text, font), colour) in enumerate(zip(lines, palette, strict=True)):
         top = GAP + row * (SWATCH + GAP)
         draw.rectangle((GAP, top, GAP + SWATCH, top + SWATCH), fill=colour, outline="black")
-        draw.text((2 * GAP + SWATCH, top + SWATCH // 2), name, fill="black", font=font, anchor="lm")
+        draw.text((2 * GAP + SWATCH, top + SWATCH // 2), text, fill="black", font=font, anchor="lm")
     return picture
+
+
+def _shorten(name: str) -> str:
+    """Cut a name to LONGEST characters, between words where there are several."""
+    shortened = textwrap.shorten(name, LONGEST)
+    return name[: LONGEST - 3] + "..." if shortened == "[...]" else shortened
 
 
 def comparison(image: UInt8, truth: UInt8, prediction: UInt8, palette: tuple[Colour, ...]) -> Image.Image:
