@@ -86,9 +86,9 @@ def test_an_image_too_large_for_memory_does_not_end_the_others(
 ) -> None:
     read = prediction.read_image
 
-    def huge(path: Path) -> np.ndarray:
+    def huge(path: Path, **options: bool) -> np.ndarray:
         if path.name != "a.jpg":
-            return read(path)
+            return read(path, **options)
         return np.lib.stride_tricks.as_strided(np.zeros(3, np.uint8), (10**7, 10**7, 3), (0, 0, 1))
 
     monkeypatch.setattr(prediction, "read_image", huge)
