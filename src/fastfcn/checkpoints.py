@@ -1,9 +1,8 @@
 """Checkpoints that describe themselves: the weights, and plain data that says how to build the network around them."""
 
-import importlib
 import io
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -11,53 +10,18 @@ import torch
 from hydra.utils import get_class
 from lightning.fabric.plugins import TorchCheckpointIO
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from fastfcn.composition import build
-from fastfcn.data.dataset import SegmentationData
+from fastfcn.description import Description
 from fastfcn.files import write_atomically
-from fastfcn.models.backbone import Backbone
-from fastfcn.models.heads.base import Head
 from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.models.upsampling.base import Upsampling
 from fastfcn.safe_loading import load_plain
+from fastfcn.tensors import named_tensors, require_fitting_weights
 
-FORMAT = "fastfcn-2"
-PACKAGE = "fastfcn."
 NETWORK = "network."  # where the LightningModule keeps the network
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a checkpoint says of itself: class names, colours, and configuration as plain dicts.
-
-    `data`, `recipe`, `augmentation` and `run` (seed, processes, accumulation) are empty where they are not known, as in
-    imported checkpoints.
-    """
-
-    model: dict[str, Any]
-    classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
-    data: dict[str, Any]
-    recipe: dict[str, Any]
-    augmentation: dict[str, Any]
-    run: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data, as `weights_only=True` reads it back."""
-        return {
-            "format": FORMAT,
-            **asdict(self),
-            "classes": list(self.classes),
-            "palette": [list(colour) for colour in self.palette],
-        }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "Description":
-        """Read what `to_dict` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-        palette = tuple((int(red), int(green), int(blue)) for red, green, blue in content["palette"])
-        parts = {name: dict(content[name]) for name in ("model", "data", "recipe", "augmentation", "run")}
-        return cls(classes=tuple(str(name) for name in content["classes"]), palette=palette, **parts)
+MOST_STEPS = 10**9
 
 
 @dataclass(frozen=True)
@@ -84,17 +48,22 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             f"{path} is not a checkpoint of this project (train one, or import one with import_checkpoint.py)"
         )
     try:
-        if content["hyper_parameters"]["format"] != FORMAT:
-            raise ValueError(f"its format is {content['hyper_parameters']['format']}, this version reads {FORMAT}")
         description = Description.from_dict(content["hyper_parameters"])
         weights = {
             name.removeprefix(NETWORK): tensor
-            for name, tensor in content["state_dict"].items()
+            for name, tensor in named_tensors(content.get("state_dict"), "state_dict").items()
             if name.startswith(NETWORK)
         }
-        return Checkpoint(Path(path), description, weights, int(content["global_step"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return Checkpoint(Path(path), description, weights, count(content.get("global_step"), "global_step"))
+    except ValueError as error:
         raise ValueError(f"{path} does not describe itself as a checkpoint of this version does: {error}") from error
+
+
+def count(value: Any, name: str) -> int:
+    """Return `value` if it is a number of steps, epochs or batches. Raises ValueError for anything else."""
+    if type(value) is not int or not 0 <= value <= MOST_STEPS:
+        raise ValueError(f"{name} must be a whole number from 0 to {MOST_STEPS}, got {repr(value)[:100]}")
+    return value
 
 
 def build_network(model: Mapping[str, Any], num_classes: int) -> Segmenter:
@@ -106,50 +75,37 @@ def build_network(model: Mapping[str, Any], num_classes: int) -> Segmenter:
     return network
 
 
-def _require_own_targets(node: Any, allowed: tuple[type, ...]) -> None:
-    """Let a configuration, which inside a file may come from anyone, name parts of this package and nothing else."""
-    if isinstance(node, Mapping):
-        target = node.get("_target_")
-        if target is not None and not _is_own_part(str(target), allowed):
-            raise ValueError(f"the checkpoint names {target}, which is no part of a network or dataset here; refused")
-        for value in node.values():
-            _require_own_targets(value, allowed)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            _require_own_targets(value, allowed)
-    elif isinstance(node, str) and "${" in node:
-        raise ValueError(f"the checkpoint holds an unresolved value {node!r}; refused")
+class _Numbers(TorchFunctionMode):
+    """Keeps the numbers that encoders read off torch.linspace (rates of dropped paths) real where tensors are meta."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call `func`."""
+        kwargs = kwargs or {}
+        return func(*args, **({"device": "cpu", **kwargs} if func is torch.linspace else kwargs))
 
 
-def _is_own_part(target: str, allowed: tuple[type, ...]) -> bool:
-    """Tell whether `target` is such a class, defined (not merely imported) by a module of this package."""
-    module, _, name = target.rpartition(".")
-    if not module.startswith(PACKAGE):
-        return False
-    try:
-        found = getattr(importlib.import_module(module), name, None)
-    except ImportError:
-        return False
-    return isinstance(found, type) and found.__module__ == module and issubclass(found, allowed)
+def outline(model: Mapping[str, Any], num_classes: int) -> Segmenter:
+    """Build a network whose tensors have shapes and no memory, whatever their size."""
+    with torch.device("meta"), _Numbers():
+        return build_network(model, num_classes)
+
+
+def build_backed(model: Mapping[str, Any], num_classes: int, weights: Mapping[str, Tensor], source: Path) -> Segmenter:
+    """Build a network, filled with `weights`, in eval mode; allocate nothing unless they are its weights.
+
+    Raises ValueError as `build_network` and `load_weights` do.
+    """
+    require_fitting_weights(outline(model, num_classes).state_dict(), weights, source)
+    network = build_network(model, num_classes)
+    load_weights(network, weights, source)
+    return network.eval()
 
 
 def load_weights(network: Segmenter, weights: Mapping[str, Tensor], source: str | Path) -> None:
     """Fill every tensor of `network`. Raises ValueError naming the first tensors that do not fit."""
-    own = network.state_dict()
-    missing = [name for name in own if name not in weights]
-    extra = [name for name in weights if name not in own]
-    shapes = [
-        f"{name} {tuple(weights[name].shape)} for {tuple(tensor.shape)}"
-        for name, tensor in own.items()
-        if name in weights and weights[name].shape != tensor.shape
-    ]
-    faults = [
-        f"{kind} {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}"
-        for kind, names in (("missing", missing), ("unknown", extra), ("of another shape", shapes))
-        if names
-    ]
-    if faults:
-        raise ValueError(f"the weights in {source} are those of another network: {'; '.join(faults)}")
+    require_fitting_weights(network.state_dict(), weights, source)
     network.load_state_dict(dict(weights))
 
 
@@ -163,7 +119,7 @@ def for_other_classes(checkpoint: Checkpoint, network: Segmenter) -> tuple[dict[
     fresh = [
         name
         for name, tensor in checkpoint.weights.items()
-        if name in own and tensor.shape != own[name].shape and len(tensor) == classes
+        if name in own and tensor.shape != own[name].shape and tensor.shape[:1] == (classes,)
         and tensor.shape[1:] == own[name].shape[1:]
     ]  # fmt: skip
     return {**checkpoint.weights, **{name: own[name] for name in fresh}}, fresh
@@ -171,16 +127,8 @@ def for_other_classes(checkpoint: Checkpoint, network: Segmenter) -> tuple[dict[
 
 def network_of(checkpoint: Checkpoint) -> Segmenter:
     """Rebuild a checkpoint's network, in eval mode."""
-    _require_own_targets(checkpoint.description.model, (Segmenter, Backbone, Upsampling, Head))
-    network = build_network(checkpoint.description.model, len(checkpoint.description.classes))
-    load_weights(network, checkpoint.weights, checkpoint.path)
-    return network.eval()
-
-
-def data_of(checkpoint: Checkpoint) -> Mapping[str, Any]:
-    """Return the configuration of the data that a checkpoint was trained on, safe to build."""
-    _require_own_targets(checkpoint.description.data, (SegmentationData,))
-    return checkpoint.description.data
+    description = checkpoint.description
+    return build_backed(description.model, len(description.classes), checkpoint.weights, checkpoint.path)
 
 
 @overload

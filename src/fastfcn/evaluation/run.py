@@ -12,7 +12,7 @@ import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.allocation import keep_freed_memory
-from fastfcn.checkpoints import Checkpoint, data_of, network_of, read_checkpoint
+from fastfcn.checkpoints import Checkpoint, network_of, read_checkpoint
 from fastfcn.composition import build, plain, typed
 from fastfcn.console import quieten_libraries
 from fastfcn.data.dataset import SegmentationData
@@ -126,7 +126,7 @@ def open_data(checkpoint: Checkpoint, chosen: Mapping[str, Any]) -> Segmentation
     Raises ValueError if its classes are not those of the checkpoint.
     """
     overrides = {key: value for key, value in chosen.items() if value is not None}
-    node = overrides if "_target_" in overrides else {**data_of(checkpoint), **overrides}
+    node = overrides if "_target_" in overrides else {**checkpoint.description.data, **overrides}
     if "_target_" not in node:
         raise ValueError("the checkpoint does not say what data it is for; give data=NAME data.root=PATH")
     data = build_data(node)

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from fastfcn.importing.renaming import Rule, rename
-from fastfcn.importing.source import Translation, find, part, resnet_depth, segmenter
+from fastfcn.importing.source import Translation, kernel_size, part, resnet_depth, rows, segmenter
 
 PREFIXES = ("pretrained.", "jpu.", "head.", "auxlayer.")
 UNUSED = r"pretrained\.fc\.(weight|bias)"  # the classifier of the ImageNet network
@@ -91,7 +91,7 @@ def translate(weights: Mapping[str, Tensor], output_stride: int | None) -> Trans
     unused = [name for name in weights if re.fullmatch(UNUSED, name)]
     rules = [*COMMON, *HEADS[head]]
     renamed = {rename(name, rules): tensor for name, tensor in weights.items() if name not in unused}
-    return Translation(model, renamed, len(weights[classifier]), unused)
+    return Translation(model, renamed, rows(weights, classifier), unused)
 
 
 def find_head(weights: Mapping[str, Tensor]) -> str:
@@ -111,9 +111,9 @@ def find_head(weights: Mapping[str, Tensor]) -> str:
 
 def _upsampling(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     if "jpu.jum_2.conv_l.0.weight" in weights:
-        return part("upsampling.jpu_x.JPUX", width=len(weights["jpu.jum_2.conv_l.0.weight"]))
+        return part("upsampling.jpu_x.JPUX", width=rows(weights, "jpu.jum_2.conv_l.0.weight"))
     if "jpu.conv5.0.weight" in weights:
-        return part("upsampling.jpu.JPU", width=len(weights["jpu.conv5.0.weight"]))
+        return part("upsampling.jpu.JPU", width=rows(weights, "jpu.conv5.0.weight"))
     return part("upsampling.none.NoUpsampling")
 
 
@@ -124,8 +124,8 @@ def _head(head: str, weights: Mapping[str, Tensor]) -> dict[str, Any]:
     return part(
         "heads.encnet.EncNetHead",
         lateral="head.connect.0.0.weight" in weights,
-        width=len(find(weights, "head.conv5.0.weight")),
-        codewords=len(weights["head.encmodule.encoding.3.codewords"]),
-        kernel_size=weights["head.conv5.0.weight"].shape[-1],
+        width=rows(weights, "head.conv5.0.weight"),
+        codewords=rows(weights, "head.encmodule.encoding.3.codewords"),
+        kernel_size=kernel_size(weights, "head.conv5.0.weight"),
         presence="head.encmodule.selayer.weight" in weights,
     )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fastfcn.importing.renaming import Rule, rename
-from fastfcn.importing.source import Translation, find, part, resnet_depth, segmenter
+from fastfcn.importing.source import Translation, kernel_size, part, resnet_depth, rows, segmenter
 
 UNIT = {"conv": "0", "bn": "1"}  # the layers of a ConvModule
 STEM = {"0": "conv1.0", "1": "conv1.1", "3": "conv1.3", "4": "conv1.4", "6": "conv1.6", "7": "bn1"}
@@ -75,7 +75,7 @@ def translate(weights: Mapping[str, Tensor], output_stride: int | None) -> Trans
     if head is None or "neck.conv_layers.2.0.conv.weight" not in weights:
         names = [name for name in weights if name.startswith(("neck.", "decode_head."))]
         raise ValueError(f"mmsegmentation's checkpoint is no FastFCN with EncNet, PSP or ASPP head: {names[:3]}, ...")
-    width = len(weights["neck.conv_layers.2.0.conv.weight"])
+    width = rows(weights, "neck.conv_layers.2.0.conv.weight")
     model = segmenter(
         backbone={
             "name": f"tu-resnet{resnet_depth(weights, 'backbone.')}c",
@@ -90,20 +90,20 @@ def translate(weights: Mapping[str, Tensor], output_stride: int | None) -> Trans
     rules = [*COMMON, *HEADS[head]]
     renamed = {rename(name, rules): tensor for name, tensor in weights.items()}
     _reorder(renamed, width, head)
-    return Translation(model, renamed, len(weights["decode_head.conv_seg.weight"]))
+    return Translation(model, renamed, rows(weights, "decode_head.conv_seg.weight"))
 
 
 def _head(head: str, weights: Mapping[str, Tensor]) -> dict[str, Any]:
     if head == "psp":
         return part("heads.psp.PSPHead")
-    bottleneck = find(weights, "decode_head.bottleneck.conv.weight")
+    bottleneck = "decode_head.bottleneck.conv.weight"
     if head == "deeplabv3":
-        return part("heads.deeplabv3.DeepLabV3Head", width=len(bottleneck), projection=False)
+        return part("heads.deeplabv3.DeepLabV3Head", width=rows(weights, bottleneck), projection=False)
     return part(
         "heads.encnet.EncNetHead",
-        width=len(bottleneck),
-        codewords=len(weights[MARKS["encnet"]]),
-        kernel_size=bottleneck.shape[-1],
+        width=rows(weights, bottleneck),
+        codewords=rows(weights, MARKS["encnet"]),
+        kernel_size=kernel_size(weights, bottleneck),
         presence="decode_head.se_layer.weight" in weights,
     )
 
@@ -118,16 +118,16 @@ def _reorder(weights: dict[str, Tensor], width: int, head: str) -> None:
         pool, *others = torch.split(tensor, width, dim)
         return torch.cat([*others, pool], dim)
 
-    def apply(change: Callable[[Tensor, int], Tensor], name: str, dim: int) -> None:
-        if name in weights and weights[name].dim() > dim:
+    def apply(change: Callable[[Tensor, int], Tensor], name: str, dim: int, joined: int) -> None:
+        if name in weights and weights[name].shape[dim : dim + 1] == (joined * width,):
             weights[name] = change(weights[name], dim)
 
     branches = {name.split(".")[2] for name in weights if name.startswith("upsampling.pyramid.")}
     for branch in branches:
         prefix = f"upsampling.pyramid.{branch}"
         for layer in ("0.weight", "1.weight", "1.bias", "1.running_mean", "1.running_var"):
-            apply(backwards, f"{prefix}.{layer}", 0)
-        apply(backwards, f"{prefix}.2.weight", 1)
+            apply(backwards, f"{prefix}.{layer}", 0, 3)
+        apply(backwards, f"{prefix}.2.weight", 1, 3)
     if head == "deeplabv3":
-        width = len(weights["head.refine.0.weight"])
-        apply(first_to_last, "head.refine.0.weight", 1)
+        width = rows(weights, "head.refine.0.weight")
+        apply(first_to_last, "head.refine.0.weight", 1, 5)

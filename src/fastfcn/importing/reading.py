@@ -1,5 +1,6 @@
 """Reading a stranger's checkpoint without running its code."""
 
+import codecs
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -8,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from fastfcn.safe_loading import Allowed, load_plain
+from fastfcn.tensors import named_tensors
 
 # The authors' files hold `best_pred`, a pickled numpy float64, under numpy's old and new module names.
 _SCALAR = cast(
@@ -18,6 +20,7 @@ NUMPY_SCALARS: Allowed = [
     (_SCALAR, "numpy._core.multiarray.scalar"),
     np.dtype,
     np.dtypes.Float64DType,
+    (codecs.encode, "_codecs.encode"),  # the eight bytes of the number
 ]
 
 
@@ -28,6 +31,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     content = load_plain(path, NUMPY_SCALARS)
     weights = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not weights or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise ValueError(f"{path} holds no state_dict of named tensors")
-    return {str(name).removeprefix("module."): tensor for name, tensor in weights.items()}
+    try:
+        named = named_tensors(weights, "state_dict")
+    except ValueError as error:
+        raise ValueError(f"{path} holds no state_dict of named tensors: {error}") from error
+    if not named:
+        raise ValueError(f"{path} holds no state_dict of named tensors: it is empty")
+    return {name.removeprefix("module."): tensor for name, tensor in named.items()}

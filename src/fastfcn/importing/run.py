@@ -11,10 +11,11 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from fastfcn.checkpoints import NETWORK, Description, build_network, load_weights
+from fastfcn.checkpoints import NETWORK, build_backed, outline
 from fastfcn.composition import typed
 from fastfcn.data.opening import build_data
 from fastfcn.data.palette import voc_palette
+from fastfcn.description import Description
 from fastfcn.evaluation.run import without_training
 from fastfcn.files import write_atomically
 from fastfcn.importing import authors, mmseg
@@ -47,9 +48,10 @@ def import_checkpoint(config: DictConfig) -> None:
         import_backbone(weights, source, Path(settings.output))
         return
     translation = translate(weights, source, settings.output_stride)
-    network = build_network(translation.model, translation.num_classes)
-    load_weights(network, with_counters(translation.weights, network), source)
     description = _describe(translation, settings.data)
+    shapes = outline(translation.model, translation.num_classes)
+    weights = with_counters(translation.weights, shapes)
+    network = build_backed(translation.model, translation.num_classes, weights, source)
     content = {
         "state_dict": {NETWORK + name: tensor for name, tensor in network.state_dict().items()},
         "hyper_parameters": description.to_dict(),
@@ -66,8 +68,8 @@ def import_checkpoint(config: DictConfig) -> None:
 
 def with_counters(weights: Mapping[str, Tensor], network: Segmenter) -> dict[str, Tensor]:
     """Add BatchNorm's counters of batches, which files from before PyTorch 0.4.1 lack and nothing here reads."""
-    counters = {name: tensor for name, tensor in network.state_dict().items() if name.endswith("num_batches_tracked")}
-    return {**counters, **weights}
+    counters = [name for name in network.state_dict() if name.endswith("num_batches_tracked")]
+    return {**{name: torch.tensor(0) for name in counters}, **weights}
 
 
 def is_backbone(weights: Mapping[str, Tensor]) -> bool:

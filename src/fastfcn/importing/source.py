@@ -44,6 +44,22 @@ def find(weights: Mapping[str, Tensor], name: str) -> Tensor:
     return weights[name]
 
 
+def rows(weights: Mapping[str, Tensor], name: str) -> int:
+    """Return the length of the tensor called `name`. Raises ValueError if there is none, or nothing to count."""
+    shape = find(weights, name).shape
+    if not shape:
+        raise ValueError(f"the checkpoint's {name} is a single number")
+    return shape[0]
+
+
+def kernel_size(weights: Mapping[str, Tensor], name: str) -> int:
+    """Return the side of the convolution called `name`. Raises ValueError if it is none."""
+    shape = find(weights, name).shape
+    if len(shape) != 4:
+        raise ValueError(f"the checkpoint's {name} has the shape {tuple(shape)}, that of no convolution")
+    return shape[-1]
+
+
 def part(path: str, **options: Any) -> dict[str, Any]:
     """Configure an upsampling module or head, which the network completes."""
     return {"_target_": f"{PARTS}.{path}", "_partial_": True, **options}

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fastfcn.importing.reading import read_weights
 from fastfcn.models.backbone import Backbone
+from fastfcn.tensors import require_finite
 
 IMAGENET_TAGS = {"resnet50s": "gluon_in1k", "resnet101s": "gluon_in1k", "resnet152s": "gluon_in1k"}
 CLASSIFIER = (
@@ -32,19 +33,22 @@ def load_pretrained(backbone: Backbone) -> str | None:
     else:
         weights, source = _read(Path(backbone.weights), backbone), backbone.weights
     own = backbone.encoder.state_dict()
-    unfit = [
-        name
-        for name, tensor in own.items()
-        if not name.endswith("num_batches_tracked") and (name not in weights or weights[name].shape != tensor.shape)
-    ]
+    unfit = [name for name, tensor in own.items() if not _fits(weights.get(name), name, tensor)]
     if unfit:
         raise ValueError(
             f"model.backbone.weights={backbone.weights} does not fit {backbone.name}: "
             f"{len(unfit)} tensors are missing or of another shape, first {', '.join(unfit[:3])}"
         )
+    require_finite({name: weights[name] for name in own if name in weights}, source)
     # SMP overrides load_state_dict in ways that differ by encoder; the tensors are checked above
     nn.Module.load_state_dict(backbone.encoder, {name: weights[name] for name in own if name in weights}, strict=False)
     return source
+
+
+def _fits(tensor: Tensor | None, name: str, own: Tensor) -> bool:
+    if name.endswith("num_batches_tracked"):  # which files from before PyTorch 0.4.1 lack
+        return tensor is None or (tensor.shape == own.shape and not tensor.is_floating_point())
+    return tensor is not None and tensor.shape == own.shape and tensor.is_floating_point() == own.is_floating_point()
 
 
 def _download(name: str) -> tuple[dict[str, Tensor], str]:

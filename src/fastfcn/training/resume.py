@@ -10,7 +10,8 @@ from typing import Any
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from fastfcn.checkpoints import Checkpoint, Description, read_checkpoint
+from fastfcn.checkpoints import Checkpoint, read_checkpoint
+from fastfcn.description import Description
 from fastfcn.files import write_atomically
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 from omegaconf import DictConfig
 
 from fastfcn.allocation import keep_freed_memory
-from fastfcn.checkpoints import AtomicCheckpointIO, Checkpoint, Description, build_network
+from fastfcn.checkpoints import AtomicCheckpointIO, Checkpoint, build_network
 from fastfcn.composition import build
 from fastfcn.console import quieten_libraries
 from fastfcn.data.augmentation import Augmentation
@@ -26,6 +26,7 @@ from fastfcn.data.loading import SegmentationLoaders
 from fastfcn.data.opening import build_data
 from fastfcn.data.palette import hexadecimal
 from fastfcn.data.sampling import require_whole_batch
+from fastfcn.description import Description
 from fastfcn.evaluation.run import build_protocol
 from fastfcn.machine import require_devices
 from fastfcn.models.segmenter import Segmenter
