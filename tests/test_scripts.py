@@ -235,6 +235,49 @@ def test_mistakes_in_training_end_with_one_line(
     assert message in fails("train", *(() if own_data else TINY_RUN), *arguments, f"hydra.run.dir={tmp_path}")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("evaluate", "+trainer.limit_test_batches=0"), "trainer.limit_test_batches must be 1 or more batches"),
+        (("evaluate", "+data.size=0"), "data.size must be between 16 and 4096, got 0"),
+        (("evaluate", "workers=-1"), "workers must be between 0 and 1024, got -1"),
+        (("evaluate", "pictures=-1"), "pictures must be 0 or more, got -1"),
+        (("evaluate", "devices=999"), "devices=999, this machine has"),
+        (("evaluate", "protocol=single_scale", "protocol.crop_size=1"), "protocol.crop_size must be between 16 and"),
+        (("evaluate", "protocol=single_scale", "protocol.name=../x"), "protocol.name must be letters, digits, _ and -"),
+        (("evaluate", "protocol=null"), "protocol=null takes away what cannot be left out"),
+        (("evaluate", "split=0"), "no split '0'; choose one of train, val, test"),
+        (("predict", "device=meta"), "device must be auto, cpu, cuda or cuda:N, got meta"),
+        (("predict", "device=nonsense"), "device must be auto, cpu, cuda or cuda:N, got nonsense"),
+        (("predict", "device=cuda:99"), "device=cuda:99 is not here"),
+        (("predict", "opacity=abc"), "opacity=abc does not fit: input should be a valid number"),
+        (("predict", "+workers=-1"), "workers is not an option; Allowed: checkpoint, device"),
+        (("predict", "optimise"), "optimise is no option; options are KEY=VALUE"),
+        (("benchmark", "size=-1"), "size must be between 16 and 100000, got -1"),
+        (("benchmark", "classes=0"), "classes must be between 1 and 65536, got 0"),
+        (("benchmark", "rounds=0"), "rounds must be 1 or more, got 0"),
+        (("benchmark", "batch=0"), "batch must be 1 or more, got 0"),
+        (("benchmark", "+roundz=1"), "roundz is not an option; did you mean rounds?"),
+        (("import_checkpoint", "source=x", "output=y", "output_stride=7"), "input should be 8, 16 or 32"),
+        (("prepare_data", "data=voc", "workers=abc"), "workers=abc does not fit: input should be a valid integer"),
+        (("train", "-m", "hydra.launcher.jobs=abc"), "hydra.launcher.jobs=abc does not fit"),
+        (("train", "-m", "hydra/sweeper=basic", "hydra.sweeper.max_batch_size=0"), "max_batch_size must be 1 or more"),
+        (("train", "seed=1", "-m", "hydra.launcher.share=0"), "hydra.launcher.share must be 1 or more, got 0"),
+    ],
+)
+def test_values_out_of_range_end_with_one_line(
+    arguments: tuple[str, ...], message: str, trained: Path, tmp_path: Path, fails
+) -> None:
+    script, *options = arguments
+    image = tmp_path / "image.png"
+    Image.new("RGB", (40, 30)).save(image)
+    network = [f"checkpoint={trained}/checkpoints/best.ckpt"] if script in ("evaluate", "predict") else []
+    folders = {"predict": [f"images={image}", f"output={tmp_path}/o"], "prepare_data": [f"data.root={tmp_path}/d"]}
+    place = folders.get(script, [] if script == "import_checkpoint" else [f"hydra.run.dir={tmp_path}/run"])
+    sweep = [f"hydra.sweep.dir={tmp_path}/sweep"] if "-m" in options else []
+    assert message in fails(script, *network, *options, *place, *sweep)
+
+
 def test_other_mistakes_end_with_one_line(trained: Path, tmp_path: Path, fails) -> None:
     checkpoint = f"checkpoint={trained}/checkpoints/best.ckpt"
     run_dir = f"hydra.run.dir={tmp_path}/e"

@@ -13,12 +13,13 @@ import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fastfcn.console import print_whatever_comes
+from fastfcn.fitting import shortened
 from fastfcn.literal import literal
 from fastfcn.memory import explain as explain_memory
 from fastfcn.memory import is_out_of_memory
@@ -26,6 +27,7 @@ from fastfcn.memory import is_out_of_memory
 CONF = Path(__file__).resolve().parents[2] / "conf"
 FULL_ERROR = "HYDRA_FULL_ERROR"
 MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
+LONGEST = 2000  # characters of a line
 NAMED_MISTAKES = {"NonFiniteLossError", "MisconfigurationException"}  # of modules that take seconds to import
 
 Task = Callable[[DictConfig], None]
@@ -95,11 +97,19 @@ def _is_mistake(error: Exception) -> bool:
     return isinstance(error, MISTAKES) or type(error).__name__ in NAMED_MISTAKES or is_out_of_memory(error)
 
 
-def explain(error: Exception, config_name: str) -> str:
+def explain(error: BaseException, config_name: str) -> str:
     """Say in one line what was wrong, and for an unknown key what is near it."""
+    if isinstance(error, InstantiationException) and error.__cause__ is not None and str(error.__cause__):
+        return explain(error.__cause__, config_name)
     text = str(error)
     if is_out_of_memory(error):
         return explain_memory(error, config_name)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    if text.startswith("Expected more than 1 value per channel"):  # what BatchNorm says
+        return "BatchNorm got one value a channel, of a batch of one image; take a batch of 2 or more"
+    if wordless := re.match(r"Error parsing override '([^'=]*)'", text):
+        return f"{wordless[1]} is no option; options are KEY=VALUE, such as seed=1"
     unknown = re.match(r"Could not override '([^']+)'", text)
     removed = removed_parts(sys.argv[1:])
     if unknown and unknown[1].partition(".")[0] in removed:
@@ -113,7 +123,7 @@ def explain(error: Exception, config_name: str) -> str:
         text = text.strip().splitlines()[-1].partition(": ")[2]  # the worker's own error, below its traceback
     text = text.partition("Config search path")[0]
     text = re.sub(r"\n\t", ", ", re.sub(r":\n\t", ": ", text.strip()))
-    return re.sub(r"\s+", " ", text) or type(error).__name__
+    return shortened(re.sub(r"\s+", " ", text), LONGEST) or type(error).__name__
 
 
 def removed_parts(arguments: Sequence[str]) -> dict[str, str]:

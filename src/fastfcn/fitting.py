@@ -25,8 +25,8 @@ REASONS = {
     "missing": "it has too few values",
     "too_long": "it has too many values",
     "dict_type": "input should be options, given by {path}.KEY=VALUE",
-    "tuple_type": "input should be a list, such as [1,2]",
-    "list_type": "input should be a list, such as [1,2]",
+    "tuple_type": "input should be a list: [A,B,...]",
+    "list_type": "input should be a list: [A,B,...]",
 }
 
 
@@ -76,11 +76,11 @@ def require_part(target: Any, hint: Any, path: str, *, partial: bool) -> None:
         raise ValueError(f"{path} takes no {name} (_target_=){reason}")
 
 
-def shortened(value: Any) -> str:
+def shortened(value: Any, longest: int = LONGEST) -> str:
     """Write a value as YAML has it, cut where it is long."""
     bare = isinstance(value, str) and value.strip() and not _like_a_number(value)
     text = value if bare else json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
 
 
 def _like_a_number(text: str) -> bool:

@@ -30,9 +30,13 @@ MULTIRUN = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
 
 
 def literal(arguments: Sequence[str]) -> list[str]:
-    """Quote the values of path and name options, and what Hydra cannot read at all; expand a leading ~ of paths."""
+    """Quote the values of path and name options, and what Hydra cannot read at all; expand a leading ~ of paths.
+
+    -m comes first, for argparse does not take options on both sides of it.
+    """
     sweep = not MULTIRUN.isdisjoint(arguments)
-    return [_argument(argument, sweep=sweep) for argument in arguments]
+    ordered = sorted(arguments, key=lambda argument: argument not in MULTIRUN)
+    return [_argument(argument, sweep=sweep) for argument in ordered]
 
 
 def _argument(argument: str, *, sweep: bool) -> str:

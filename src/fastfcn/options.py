@@ -48,6 +48,6 @@ Dilations = Annotated[tuple[Dilation, ...], NOT_EMPTY]
 Bins = Annotated[tuple[Annotated[int, within(1, 64)], ...], NOT_EMPTY]
 Workers = Annotated[int, within(0, 1024)]  # processes that load data
 Seed = Annotated[int, within(0, 2**32 - 1)]  # what NumPy takes
-Name = Annotated[str, holds("a name", lambda value: bool(value.strip()))]
+Name = Annotated[str, holds("a name or a path", lambda value: bool(value.strip()))]
 Word = Annotated[str, holds("letters, digits, _ and -", lambda value: re.fullmatch(r"[\w-]+", value) is not None)]
 OfNetwork = Annotated[bool, holds("left to model.align_corners", lambda _: False)]  # no option of a part

@@ -1,10 +1,11 @@
 """Segment images that have no truth."""
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from omegaconf import DictConfig
@@ -24,8 +25,11 @@ from fastfcn.evaluation.run import build_protocol
 from fastfcn.evaluation.submission import open_submission
 from fastfcn.memory import explain, is_out_of_memory
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
-from fastfcn.options import Fraction, Name
+from fastfcn.options import Fraction, Name, holds
 from fastfcn.reporting.pictures import index_png, legend, overlay, save_picture
+
+DEVICE = re.compile("auto|cpu|mps|(cuda|xpu)(:[0-9]+)?")
+Device = Annotated[str, holds("auto, cpu, cuda or cuda:N", lambda value: DEVICE.fullmatch(value) is not None)]
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class PredictionConfig:
     output: Name
     protocol: dict[str, Any]
     opacity: Fraction
-    device: Name
+    device: Device
     optimize: bool
     submission: Literal["ade20k"] | None
 
