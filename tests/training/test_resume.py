@@ -1,17 +1,15 @@
 """A run can always go on or begin again, whatever a kill has left of its checkpoints; what is replaced is kept."""
 
-import importlib
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from hydra.core.global_hydra import GlobalHydra
 
 from fastfcn.training.callbacks import BestCheckpoint
 from fastfcn.training.resume import find_resume
+from tests.conftest import call_train
 from tests.training.test_repeatability import RUN, assert_same_weights, losses
 
 LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
@@ -30,13 +28,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(*arguments: str) -> None:
-    """Call train.py in this process."""
-    GlobalHydra.instance().clear()
-    before, sys.argv = sys.argv, ["src/train.py", *RUN, "checkpoint_every=100", *arguments]
-    try:
-        importlib.import_module("train").main()
-    finally:
-        sys.argv = before
+    call_train(*RUN, "checkpoint_every=100", *arguments)
 
 
 def cut(path: Path) -> None:

@@ -76,11 +76,11 @@ def test_a_real_run_is_read(trained: Path, tmp_path: Path) -> None:
     """A training's own files, with what a job of an experiment adds to them."""
     result = json.loads((trained / "result.json").read_text())
     metrics = {"val/miou_full": result["metrics"]["val/miou"], "val/pixacc_full": result["metrics"]["val/pixacc"]}
-    job = {"experiment": "upsampling", "row": "jpu", "steps": 8, "split": "val", "protocol": "full"}
+    job = {"experiment": "upsampling", "row": "jpu", "steps": 24, "split": "val", "protocol": "full"}
     path = tmp_path / "result.json"
     path.write_text(json.dumps({**result, **job, "metrics": {**result["metrics"], **metrics}}))
     assert read_result(path, "upsampling").miou == result["metrics"]["val/miou"]
     scores = read_metric(trained / "metrics.csv", VALIDATION)
-    assert list(scores) == [4, 8]
+    assert list(scores) == [8, 16, 24]
     assert max(scores.values()) == pytest.approx(result["metrics"]["val/miou"], abs=1e-6)
-    assert list(read_metric(trained / "metrics.csv", LOSS)) == list(range(1, 9))
+    assert list(read_metric(trained / "metrics.csv", LOSS)) == list(range(1, 25))
