@@ -37,14 +37,12 @@ class BestCheckpoint(ModelCheckpoint):
     """Keeps the best so far, also in a run's folder that was moved or copied since."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the best score, with paths of this run's folder; Lightning would begin anew in another folder."""
-
-        def here(path: str) -> str:
-            return str(Path(str(self.dirpath)) / Path(path).name) if path else path
-
-        paths = {name: here(state_dict[name]) for name in ("best_model_path", "kth_best_model_path", "last_model_path")}
-        best = {here(path): score for path, score in state_dict["best_k_models"].items()}
-        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
+        """Take over the best score where its checkpoint is in this run's folder; no path comes from a checkpoint."""
+        path, score = self.format_checkpoint_name({}), state_dict["best_model_score"]
+        if score is not None and Path(path).is_file():
+            self.best_model_path = self.kth_best_model_path = path
+            self.best_model_score = self.kth_value = self.current_score = score
+            self.best_k_models = {path: score}
 
 
 class StepCheckpoint(ModelCheckpoint):

@@ -15,7 +15,7 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 from omegaconf import DictConfig
 
 from fastfcn.allocation import keep_freed_memory
-from fastfcn.checkpoints import AtomicCheckpointIO, Checkpoint, build_network
+from fastfcn.checkpoints import Checkpoint, build_network
 from fastfcn.composition import build
 from fastfcn.console import quieten_libraries
 from fastfcn.data.augmentation import Augmentation
@@ -41,6 +41,7 @@ from fastfcn.training.config import RunConfig, read_config
 from fastfcn.training.module import SegmentationModule
 from fastfcn.training.preemption import Preempted
 from fastfcn.training.recipe import Recipe
+from fastfcn.training.restoring import RestoringIO, restore
 from fastfcn.training.resume import find_resume, prepare_folder, require_free_folder, require_same_run
 from fastfcn.training.statistics import require_statistics
 from fastfcn.training.weights import begin_with_weights
@@ -64,6 +65,8 @@ def train(config: DictConfig, run_dir: Path) -> None:
         batch_size=parts.loaders.batch_size,
         world_size=parts.trainer.world_size,
     )
+    if resumed is not None:
+        restore(resumed, parts)
     protocol = None if settings.protocol is None else build_protocol(settings.protocol, settings.augmentation)
     prepare_folder(config, run_dir, resumed)
     exit_code = 1
@@ -218,7 +221,7 @@ def build_trainer(settings: RunConfig, run_dir: Path, *, loggers: list[Logger], 
             ),
             *callbacks,
         ],
-        plugins=[AtomicCheckpointIO()],
+        plugins=[RestoringIO()],
         sync_batchnorm=synchronised(settings),
         use_distributed_sampler=False,  # the suite's own samplers know their place
         num_sanity_val_steps=0,
