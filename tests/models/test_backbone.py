@@ -82,6 +82,38 @@ def test_pretrained_weights_of_another_network_are_refused(tmp_path) -> None:
         load_pretrained(Backbone("tu-test_resnet", weights=str(path)))
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensor: None, r"1 tensors are missing or of another shape, first model.layer2.0.conv1.weight"),
+        (lambda tensor: tensor[:1], "1 tensors are missing or of another shape"),  # which broadcasting would fit
+        (lambda tensor: tensor.int(), "1 tensors are missing or of another shape"),
+        (lambda tensor: torch.full_like(tensor, torch.nan), "conv1.weight"),
+    ],
+)
+def test_one_tensor_that_does_not_fit_is_enough(change, message: str, tmp_path) -> None:
+    """No tensor keeps its random values without a word."""
+    donor = Backbone("tu-test_resnet").encoder.state_dict()
+    name = "model.layer2.0.conv1.weight"
+    weights = {**donor, name: change(donor[name])}
+    path = tmp_path / "donor.pth"
+    torch.save({key: tensor for key, tensor in weights.items() if tensor is not None}, path)
+    backbone = Backbone("tu-test_resnet", weights=str(path))
+    before = {key: tensor.clone() for key, tensor in backbone.encoder.state_dict().items()}
+    with pytest.raises(ValueError, match=message):
+        load_pretrained(backbone)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in backbone.encoder.state_dict().items())
+
+
+def test_files_from_before_batch_counters_fit(tmp_path) -> None:
+    donor = Backbone("tu-test_resnet").encoder.state_dict()
+    path = tmp_path / "old.pth"
+    torch.save({key: tensor for key, tensor in donor.items() if not key.endswith("num_batches_tracked")}, path)
+    backbone = Backbone("tu-test_resnet", weights=str(path))
+    load_pretrained(backbone)
+    assert all(torch.equal(tensor, donor[key]) for key, tensor in backbone.encoder.state_dict().items())
+
+
 @pytest.mark.parametrize("name", ["tu-resnet50s", "resnet18"])
 def test_imagenet_weights_without_network(name: str, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -106,6 +106,13 @@ def test_a_folder_made_with_other_options_is_refused(stub, script, fails, tmp_pa
     script("train", *sweep, "recipe.workers=1")
 
 
+@pytest.mark.parametrize("sweep", [("seed=0,0",), ("recipe.lr=0.5,5e-1",)])
+def test_two_jobs_never_share_a_folder(sweep, stub, fails, tmp_path: Path) -> None:
+    line = fails("train", "-m", *sweep, f"hydra.sweep.dir={tmp_path}/s")
+    assert f"two jobs would share {tmp_path}/s/" in line
+    assert not list(tmp_path.rglob("job.log"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -197,6 +204,8 @@ def test_a_gpu_is_shared_only_when_asked(tmp_path: Path, monkeypatch: pytest.Mon
         assert (first, second, third) == (["a"], ["b"], None)
         with lease(2, ["a", "b"], share=2) as shared:
             assert shared == ["a", "b"]
+    with lease(2, ["a"], share=2) as twice:  # one job's two processes need two GPUs, however many jobs share one
+        assert twice is None
     with lease(3, ["a", "b"]) as many, lease(2, ["a", "b"]) as again:
         assert (many, again) == (None, None)
     with lease(2, ["a", "b"]) as free:

@@ -79,3 +79,19 @@ def test_upsampled_cross_entropy_keeps_nothing_of_the_masks_size() -> None:
         loss = pixel_loss(logits, torch.randint(0, 5, (2, 32, 32)))
     assert loss.grad_fn is not None
     assert max(kept, default=0) < 5 * 32 * 32
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_losses_of_half_precision_are_computed_in_full(dtype: torch.dtype) -> None:
+    """Under autocast logits are of 8 or 11 bits; their exponentials and the sum over pixels must not be."""
+    generator = torch.Generator().manual_seed(0)
+    masks = torch.randint(0, 5, (2, 32, 32), generator=generator)
+    logits = (4 * torch.randn(2, 5, 8, 8, generator=generator)).to(dtype).requires_grad_()
+    full = logits.detach().float().requires_grad_()
+    loss, reference = pixel_loss(logits, masks), pixel_loss(full, masks)
+    assert loss.dtype == torch.float32
+    assert loss.item() == reference.item()
+    (gradient,), (expected,) = torch.autograd.grad(loss, logits), torch.autograd.grad(reference, full)
+    torch.testing.assert_close(gradient.float(), expected, rtol=2**-7, atol=1e-6)
+    presence = logits.detach().mean((2, 3))
+    assert presence_loss(presence, masks).item() == presence_loss(presence.float(), masks).item()
