@@ -89,7 +89,7 @@ def fails(script: Callable[..., None], capfd: pytest.CaptureFixture[str]) -> Cal
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one tiny finished run on `shapes` that predicts several classes; the processes of pytest share it."""
+    """The folder of one tiny run on `shapes` that predicts several classes; the processes of pytest share it."""
     base = tmp_path_factory.getbasetemp()
     run_dir = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
     with FileLock(f"{run_dir}.lock"):

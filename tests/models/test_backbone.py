@@ -85,7 +85,7 @@ def test_pretrained_weights_of_another_network_are_refused(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda tensor: None, r"1 tensors are missing or of another shape, first model.layer2.0.conv1.weight"),
+        (lambda _: None, r"1 tensors are missing or of another shape, first model.layer2.0.conv1.weight"),
         (lambda tensor: tensor[:1], "1 tensors are missing or of another shape"),  # which broadcasting would fit
         (lambda tensor: tensor.int(), "1 tensors are missing or of another shape"),
         (lambda tensor: torch.full_like(tensor, torch.nan), "conv1.weight"),
