@@ -1,16 +1,25 @@
 """A job's record: how it ended and why, in words."""
 
+import fcntl
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from fastfcn.sweeping.execution import judge, last_words, run_job
+from fastfcn.sweeping import execution
+from fastfcn.sweeping.backend import status_of
+from fastfcn.sweeping.execution import is_busy, judge, last_words, run_job
 from fastfcn.sweeping.job import Job, clean_environment
 from fastfcn.sweeping.needs import Needs
 from fastfcn.sweeping.process import PREEMPTED, Ending
 from fastfcn.sweeping.status import Status, read_progress, read_score, read_status, write_status
+
+RESULT = """
+import pathlib, sys
+folder = sys.argv[-2].partition("=")[2].strip(chr(39))
+pathlib.Path(folder, "result.json").write_text("{}")
+"""
 
 
 def job_in(folder: Path, program: str = "", **options) -> Job:
@@ -56,8 +65,7 @@ def test_a_job_leaves_its_record_and_its_attempts_add_up(tmp_path: Path) -> None
     assert (first.state, first.reason, first.attempt) == ("failed", "RuntimeError: once", 2)
     assert first.ended is not None
     assert first.minutes is not None
-    job.script.write_text("import pathlib, sys\nfolder = sys.argv[-2].partition('=')[2].strip(chr(39))\n"
-                          "pathlib.Path(folder, 'result.json').write_text('{}')")  # fmt: skip
+    job.script.write_text(RESULT)
     assert run_job(job).state == "done"
     assert job.log.read_text().count("RuntimeError: once") == 2
     job.script.write_text("raise RuntimeError('never run again')")
@@ -70,10 +78,35 @@ def test_a_job_is_not_run_twice_at_once(tmp_path: Path) -> None:
     def try_again() -> bool:
         if not (tmp_path / "up").exists():
             return False
-        assert run_job(job).reason == "another sweep is running it"
+        assert is_busy(job.folder)
+        assert run_job(job, should_stop=lambda: True).reason == "stopped while another sweep was running it"
         return True
 
     assert run_job(job, should_stop=try_again).state == "preempted"
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_job_that_another_sweep_runs_is_waited_for(
+    done: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result that it leaves is not made twice; without one the job runs again."""
+    monkeypatch.setattr(execution, "POLL_SECONDS", 0.01)
+    first, second = (job_in(tmp_path / "a", RESULT, launch=launch) for launch in ("first", "second"))
+    first.folder.mkdir()
+    lock = (first.folder / ".lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def end_the_first() -> bool:  # asked while the second waits
+        if done and not lock.closed:
+            first.result.write_text("first")
+        lock.close()
+        return False
+
+    assert run_job(second, should_stop=end_the_first).state == "done"
+    assert second.result.read_text() == ("first" if done else "{}")
+    record = read_status(second.folder)
+    assert record is None if done else record is not None and record.launch == "second"
+    assert status_of(first).state == status_of(second).state == "done"
 
 
 def test_a_job_resumes(tmp_path: Path) -> None:

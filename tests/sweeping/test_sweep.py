@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fastfcn.sweeping import gpus
+from fastfcn.sweeping import gpus, local
+from fastfcn.sweeping.execution import is_busy
 from fastfcn.sweeping.gpus import lease, visible_gpus
 from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.local import LocalBackend
@@ -152,15 +153,27 @@ def test_ctrl_c_ends_all_jobs_and_lists_them(stub, script, capfd, tmp_path: Path
     assert "queued: seed=1: never started" in said
 
 
-def test_a_job_of_another_sweep_is_left_alone(stub, script, capfd, tmp_path: Path) -> None:
+def test_a_job_of_another_sweep_is_waited_for_and_counts(
+    stub, script, capfd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "s" / "seed=0"
     folder.mkdir(parents=True)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        said = sweep_fails(script, capfd, "seed=0,1", f"hydra.sweep.dir={tmp_path}/s")
-    assert "failed: seed=0: another sweep is running it" in said
-    assert {path.name for path in folder.iterdir()} == {".lock"}
+    lock = (folder / ".lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def end_the_other(asked: Path) -> bool:
+        busy = is_busy(asked)
+        if busy:
+            (folder / "result.json").write_text("{}")
+            lock.close()
+        return busy
+
+    monkeypatch.setattr(local, "is_busy", end_the_other)
+    script("train", "-m", "seed=0,1", f"hydra.sweep.dir={tmp_path}/s")
+    assert lock.closed
+    assert {path.name for path in folder.iterdir()} == {".lock", "result.json"}
     assert (tmp_path / "s" / "seed=1" / "result.json").exists()
+    assert "done by another sweep" in capfd.readouterr().out
 
 
 def test_a_search_goes_on_where_it_stopped(stub, script, capfd, tmp_path: Path) -> None:

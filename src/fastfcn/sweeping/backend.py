@@ -36,4 +36,8 @@ def status_of(job: Job, *, skipped: bool = False) -> Status:
     if skipped:
         return Status(state="done", launch=job.launch, reason="done before")
     status = read_status(job.folder)
-    return status if status is not None and status.launch == job.launch else Status(state="queued", launch=job.launch)
+    if status is not None and status.launch == job.launch:
+        return status
+    if job.result.exists():
+        return Status(state="done", launch=job.launch, reason="done by another sweep")
+    return Status(state="queued", launch=job.launch)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from fastfcn.sweeping.job import Job, clean_environment
 from fastfcn.sweeping.process import PREEMPTED, STOP_SIGNALS, Ending, run_to_its_end
@@ -18,6 +19,8 @@ from fastfcn.sweeping.status import State, Status, read_status, write_status
 
 REASON = 300  # characters
 TAIL = 20_000  # bytes of a log in which the reason is looked for
+LOCK = ".lock"
+POLL_SECONDS = 1.0
 
 
 def run_job(
@@ -25,8 +28,53 @@ def run_job(
 ) -> Status:
     """Run a job that is not done yet, record it in its folder, and return how it ended.
 
-    `environment` is added to the cleaned one of this process. Only KeyboardInterrupt and the like pass through.
+    A job that another sweep is running is waited for; it runs again only if that leaves no result. `environment` is
+    added to the cleaned one of this process. Only KeyboardInterrupt and the like pass through.
     """
+    try:
+        with _alone(job.folder, should_stop) as alone:
+            if not alone:
+                return _over(job, "failed", "stopped while another sweep was running it")
+            if job.result.exists():  # that sweep's record stays
+                return _over(job, "done", "")
+            return _recorded(job, environment or {}, should_stop)
+    except OSError as error:
+        return _over(job, "failed", str(error))
+
+
+def is_busy(folder: Path) -> bool:
+    """Tell whether another process is running the job of this folder."""
+    if not (folder / LOCK).exists():
+        return False
+    with (folder / LOCK).open("r+") as file:
+        return not _locked(file)
+
+
+@contextmanager
+def _alone(folder: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
+    """Hold the folder's lock, once no other process has it; yield False if told to stop before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as file:
+        while not (alone := _locked(file)) and not should_stop():
+            time.sleep(POLL_SECONDS)
+        yield alone
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock a file until it is closed; return False if another process has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _over(job: Job, state: State, reason: str) -> Status:
+    return Status(state, job.launch, reason, ended=time.time())
+
+
+def _recorded(job: Job, environment: Mapping[str, str], should_stop: Callable[[], bool]) -> Status:
+    """Run a job and keep its status.json."""
     before = read_status(job.folder)
     status = Status(
         state="running",
@@ -35,40 +83,19 @@ def run_job(
         host=socket.gethostname(),
         started=time.time(),
     )
+    write_status(job.folder, status)
     try:
-        with _alone(job.folder) as alone:
-            if not alone:
-                return replace(status, state="failed", reason="another sweep is running it", ended=time.time())
-            write_status(job.folder, status)
-            try:
-                status = _attempt(job, status, environment or {}, should_stop)
-            except BaseException:
-                status = replace(status, state="preempted", reason="stopped with its sweep")
-                raise
-            finally:
-                status = replace(status, ended=time.time())
-                write_status(job.folder, status)
-    except OSError as error:
-        return replace(status, state="failed", reason=str(error), ended=time.time())
+        status = _attempt(job, status, environment, should_stop)
+    except BaseException:
+        status = replace(status, state="preempted", reason="stopped with its sweep")
+        raise
+    finally:
+        status = replace(status, ended=time.time())
+        write_status(job.folder, status)
     return status
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock; yield False if another process has it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-
-
 def _attempt(job: Job, status: Status, environment: Mapping[str, str], should_stop: Callable[[], bool]) -> Status:
-    if job.result.exists():  # by a sweep that ran beside this one
-        return replace(status, state="done")
     begin = job.log.stat().st_size if job.log.exists() else 0
     ending = run_to_its_end(
         job.command(),

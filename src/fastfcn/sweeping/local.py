@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from fastfcn.options import AtLeastOne
 from fastfcn.sweeping.backend import Backend
-from fastfcn.sweeping.execution import run_job
+from fastfcn.sweeping.execution import is_busy, run_job
 from fastfcn.sweeping.gpus import lease, visible_gpus
 from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.status import Status
@@ -74,6 +74,9 @@ class LocalBackend(Backend):
     def _run(self, job: Job, environment: dict[str, str]) -> Status | None:
         count = job.needs.gpus_a_node(len(self.gpus))
         while not self._stop.is_set():
+            if is_busy(job.folder):  # by another sweep: leave the GPUs to it
+                time.sleep(LEASE_POLL_SECONDS)
+                continue
             with lease(count, self.gpus, share=self.share) as gpus:
                 if gpus is not None:
                     visible = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if count else {}

@@ -3,6 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+
+
+def is_first(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether this is the first process of its training, also before Lightning knows."""
+    return all(environment.get(name, "0") == "0" for name in RANKS)
+
 
 def require_common_folder(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> None:
     """Raise ValueError if the processes of one training would each name a folder after the time they start at."""

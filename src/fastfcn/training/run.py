@@ -38,6 +38,7 @@ from fastfcn.tracking.logging import Logging, close_loggers
 from fastfcn.training.callbacks import training_callbacks
 from fastfcn.training.conclusion import Parts, conclude
 from fastfcn.training.config import RunConfig, read_config
+from fastfcn.training.lock import alone_in
 from fastfcn.training.module import SegmentationModule
 from fastfcn.training.preemption import Preempted
 from fastfcn.training.recipe import Recipe
@@ -56,6 +57,11 @@ def train(config: DictConfig, run_dir: Path) -> None:
     keep_freed_memory()
     settings = read_config(config)
     require_devices(settings.trainer["accelerator"], devices=settings.devices, num_nodes=settings.num_nodes)
+    with alone_in(run_dir):
+        _train(config, settings, run_dir, started)
+
+
+def _train(config: DictConfig, settings: RunConfig, run_dir: Path, started: float) -> None:
     resumed = find_resume(settings.resume, run_dir)
     if settings.resume is None:
         require_free_folder(run_dir)
