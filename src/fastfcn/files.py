@@ -1,5 +1,6 @@
 """Files that are whole or absent; importing this costs nothing."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -16,3 +17,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file to the first of NAME.old1, NAME.old2, ... that is free, and return that."""
+    places = (path.with_name(f"{path.name}.old{number}") for number in itertools.count(1))
+    place = next(place for place in places if not place.exists())
+    return path.rename(place)

@@ -77,3 +77,39 @@ def test_a_fresh_run_in_an_old_folder_starts_over(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("step,loss\n7,0.5\n")
     csv_logger(tmp_path, resume_step=None)
     assert not (tmp_path / "metrics.csv").exists()
+
+
+def test_the_file_of_metrics_is_whole_at_every_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is opened by a restart or gains a column: killed before the last moment, the old one is there."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "metrics.csv"
+    first = csv_logger(tmp_path, resume_step=None)
+    first.log_metrics({"loss": 1.0}, step=0)
+    first.save()
+    before = path.read_text()
+    monkeypatch.setattr(Path, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        csv_logger(tmp_path, resume_step=1)
+    first.log_metrics({"val/miou": 0.5}, step=1)
+    with pytest.raises(KeyboardInterrupt):
+        first.save()
+    assert path.read_text() == before
+
+
+def test_a_last_row_that_a_kill_cut_off_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("loss,step\n1.5,0\n1.25,1\n1.125,1")
+    csv_logger(tmp_path, resume_step=12)
+    assert (tmp_path / "metrics.csv").read_text().split() == ["loss,step", "1.5,0", "1.25,1"]
+
+
+def test_a_damaged_file_of_metrics_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "metrics.csv").write_bytes(b"\x00\xff\n")
+    resumed = csv_logger(tmp_path, resume_step=4)
+    assert "metrics.csv.old1, and its rows are left out" in caplog.text
+    resumed.log_metrics({"loss": 1.0}, step=4)
+    resumed.save()
+    assert (tmp_path / "metrics.csv.old1").read_bytes() == b"\x00\xff\n"
+    assert (tmp_path / "metrics.csv").read_text().split() == ["loss,step", "1.0,4"]

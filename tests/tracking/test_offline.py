@@ -1,7 +1,5 @@
 """Offline runs read back: what is damaged, unfinished or in fragments."""
 
-import struct
-import zlib
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,8 @@ from wandb.proto.wandb_internal_pb2 import Record
 
 from fastfcn.tracking.keys import STEP
 from fastfcn.tracking.offline import OfflineRun, find_run_files, merge, read_runs
-from fastfcn.tracking.records import BLOCK, FILE_HEADER, read_records
+from fastfcn.tracking.records import BLOCK, read_records
+from tests.tracking.crafted import framed
 
 
 def write_run(folder: Path, *, name: str = "row-seed0", steps: range = range(3), **init: object) -> Path:
@@ -74,18 +73,6 @@ def test_records_over_several_blocks_are_joined(tmp_path: Path) -> None:
     path = tmp_path / "run-x.wandb"
     path.write_bytes(framed(record.SerializeToString()))
     assert [each.run.run_id for each in read_records(path)] == [record.run.run_id]
-
-
-def framed(payload: bytes) -> bytes:
-    """Write one record as a LevelDB log does, block by block."""
-    content, first = bytearray(b":W&B" + bytes(FILE_HEADER - 4)), True
-    while payload:
-        room = BLOCK - len(content) % BLOCK - 7
-        piece, payload = payload[:room], payload[room:]
-        kind = bytes([(1 if not payload else 2) if first else (4 if not payload else 3)])
-        content += struct.pack("<IH", zlib.crc32(kind + piece), len(piece)) + kind + piece
-        first = False
-    return bytes(content)
 
 
 def test_what_is_no_run_is_refused_or_skipped(tmp_path: Path) -> None:

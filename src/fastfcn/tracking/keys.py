@@ -1,6 +1,7 @@
 """Names of what a run logs to W&B, for those who write it and those who show it."""
 
 STEP = "trainer/global_step"  # Lightning's name
+RESUMED_AT = "_resumed_at"  # in the configuration: the step that a restart goes on from
 IMAGES = "val/images"
 PREDICTION, TRUTH = "prediction", "truth"  # masks over them
 CLASS_TABLE = "val/iou_by_class"

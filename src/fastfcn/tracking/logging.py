@@ -1,6 +1,5 @@
 """Loggers of a run: CSV always, W&B unless switched off, and never anything that blocks or prompts."""
 
-import csv
 import logging
 import os
 import shutil
@@ -11,15 +10,16 @@ from typing import Any, Literal
 
 import wandb
 from lightning.fabric.loggers.logger import rank_zero_experiment
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.loggers import Logger, WandbLogger
 from wandb.errors import Error as WandbError
 from wandb.sdk.lib.runid import generate_id
 
 from fastfcn.options import AtLeastOne, Count, Name
 from fastfcn.sweeping.process import PREEMPTED
+from fastfcn.tracking.backfill import lost_rows
 from fastfcn.tracking.identity import JOB_TYPE, Identity
-from fastfcn.tracking.keys import STEP
+from fastfcn.tracking.keys import RESUMED_AT, STEP
+from fastfcn.tracking.metrics_file import csv_logger
 from fastfcn.tracking.reachability import why_unreachable
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 FOLDERS = ("WANDB_DATA_DIR", "WANDB_CACHE_DIR")  # else tables and artifacts are staged in the home folder
 CONNECT_SECONDS = 10.0  # for W&B to open a run, once it was reached; then it is logged offline
 FINISH_SECONDS = 60.0  # to upload what is left; then it lies in the run's folder, for wandb sync
+FLUSH_SECONDS = 1.0  # between two times that rows reach the disk; W&B's own 15 would all be lost in a kill
 INSTEAD = "logging offline, upload later with wandb sync"
 
 
@@ -52,19 +53,28 @@ class Logging:
         """Return the loggers in `run_dir`; `resume_step` is the step that a resumed run goes on from."""
         loggers: list[Logger] = [csv_logger(run_dir, resume_step)]
         if self.mode != "disabled":
-            loggers.append(RunLogger(self, run_dir, config=config, identity=identity))
+            loggers.append(RunLogger(self, run_dir, config=config, identity=identity, resume_step=resume_step))
         return loggers
 
 
 class RunLogger(WandbLogger):
     """Lightning's W&B logger over a run that opens whatever the network does, with metrics of validation by epoch."""
 
-    def __init__(self, options: Logging, run_dir: Path, *, config: Mapping[str, Any], identity: Identity) -> None:
+    def __init__(
+        self,
+        options: Logging,
+        run_dir: Path,
+        *,
+        config: Mapping[str, Any],
+        identity: Identity,
+        resume_step: int | None = None,
+    ) -> None:
         super().__init__(project=options.project, save_dir=run_dir)
         self.options = options
         self.run_dir = run_dir
-        self.config = config
+        self.config = config if resume_step is None else {**config, RESUMED_AT: resume_step}
         self.identity = identity
+        self.resume_step = resume_step
         self.run_id = identity.id or generate_id()
         self._set: list[str] = []  # environment variables
 
@@ -78,6 +88,9 @@ class RunLogger(WandbLogger):
             run.define_metric("*", step_metric=STEP, step_sync=True)
             run.define_metric("epoch")
             run.define_metric("val/*", step_metric="epoch", step_sync=True)
+            if self.identity.id is not None and self.resume_step is not None:
+                for row in lost_rows(self.run_dir, self.identity.id, self.resume_step):
+                    run.log(row)
         return self._experiment
 
     def close(self, exit_code: int) -> None:
@@ -135,7 +148,11 @@ class RunLogger(WandbLogger):
             tags=identity.tags,
             config=dict(self.config),
             resume="allow",
-            settings=wandb.Settings(init_timeout=CONNECT_SECONDS, finish_timeout=FINISH_SECONDS),
+            settings=wandb.Settings(
+                init_timeout=CONNECT_SECONDS,
+                finish_timeout=FINISH_SECONDS,
+                x_transaction_log_flush_interval=FLUSH_SECONDS,
+            ),
         )
         log.info("W&B run %s (%s) in %s/wandb", run.name, mode, self.run_dir)
         return run
@@ -155,22 +172,3 @@ def close_loggers(loggers: Iterable[Logger], exit_code: int) -> None:
     """End the W&B run, marked with the exit code of the training."""
     for logger in run_loggers(loggers):
         logger.close(exit_code)
-
-
-def csv_logger(run_dir: Path, resume_step: int | None) -> CSVLogger:
-    """Log to `run_dir`/metrics.csv; a resumed run keeps the rows that came before it."""
-    logger = CSVLogger(save_dir=run_dir.parent, name=run_dir.name, version="")
-    _keep_rows(logger, run_dir / "metrics.csv", resume_step)
-    return logger
-
-
-@rank_zero_only
-def _keep_rows(logger: CSVLogger, file: Path, resume_step: int | None) -> None:
-    rows: list[dict[str, Any]] = []
-    if resume_step is not None and file.exists():
-        with file.open(newline="") as stream:
-            whole = [row for row in csv.DictReader(stream) if (row["step"] or "").isdigit()]  # a kill can cut the last
-        rows = [row for row in whole if int(row["step"]) < resume_step]
-    experiment = logger.experiment  # opening it deletes the file
-    experiment.metrics.extend(rows)
-    logger.save()

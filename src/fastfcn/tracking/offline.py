@@ -9,7 +9,7 @@ from typing import Any
 from wandb.proto.wandb_internal_pb2 import Record
 
 from fastfcn.tracking.identity import fragment_time
-from fastfcn.tracking.keys import STEP
+from fastfcn.tracking.keys import RESUMED_AT, STEP
 from fastfcn.tracking.records import read_records
 
 
@@ -81,7 +81,7 @@ def read_fragment(path: Path) -> OfflineRun | None:
 def merge(before: OfflineRun, after: OfflineRun) -> OfflineRun:
     """Join a run and its continuation: rows that were trained again after a kill come from the continuation."""
     rows = before.history
-    first = next((row[STEP] for row in after.history if STEP in row), None)
+    first = after.config.get(RESUMED_AT, next((row[STEP] for row in after.history if STEP in row), None))
     if first is not None:
         rows = _rows_before(rows, first)
     return OfflineRun(

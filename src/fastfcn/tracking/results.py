@@ -10,14 +10,17 @@ from fastfcn.evaluation.metrics import Scores
 from fastfcn.tracking import keys
 
 
-def log_scores(run: wandb.Run, scores: Scores, classes: Sequence[str], *, protocol: str) -> None:
+def log_scores(
+    run: wandb.Run, scores: Scores, classes: Sequence[str], *, protocol: str, axes: Mapping[str, int]
+) -> None:
     """Log the scores of best.ckpt: `best/*` in the summary, `iou/CLASS`, a table of a row a class, and the confusion.
 
-    Classes that occur nowhere have no IoU.
+    Classes that occur nowhere have no IoU. `axes` are epoch and step, without which W&B would count from 0 after a
+    restart.
     """
     iou = {name: None if value != value else value for name, value in zip(classes, scores.iou.tolist(), strict=True)}
     table = wandb.Table(columns=["class", "IoU"], data=[list(row) for row in iou.items()])
-    run.log({keys.CLASS_TABLE: table, keys.CONFUSION: confusion_chart(scores, classes)})
+    run.log({keys.CLASS_TABLE: table, keys.CONFUSION: confusion_chart(scores, classes), **axes})
     run.summary.update(
         {
             keys.BEST_MIOU: scores.miou,

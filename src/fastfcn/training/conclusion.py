@@ -17,6 +17,7 @@ from fastfcn.evaluation.metrics import BEST_METRIC, PIXACC, Scores
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.reporting.result import build_result, write_result
 from fastfcn.reporting.tables import print_scores
+from fastfcn.tracking.keys import STEP
 from fastfcn.tracking.logging import RunLogger, run_loggers
 from fastfcn.tracking.results import log_checkpoint, log_scores, log_speed
 from fastfcn.training.callbacks import BestCheckpoint
@@ -84,9 +85,11 @@ def tell(logger: RunLogger, parts: Parts, scores: Scores, result: Mapping[str, A
     """Log to W&B what result.json says, the speed of the network as trained, and best.ckpt where that was asked for."""
     run, network = logger.experiment, parts.module.network
     whole = {name: value for name, value in result["metrics"].items() if name not in (BEST_METRIC, PIXACC)}
+    # one past the last step: rows of that step, logged before a restart, are not taken for older ones of these
+    axes = {"epoch": parts.trainer.current_epoch, STEP: parts.trainer.global_step}
     if whole:
-        run.log({**whole, "epoch": parts.trainer.current_epoch})
-    log_scores(run, scores, parts.data.classes, protocol=result["protocol"] or CENTRE_CROPS)
+        run.log({**whole, **axes})
+    log_scores(run, scores, parts.data.classes, protocol=result["protocol"] or CENTRE_CROPS, axes=axes)
     with parts.trainer.precision_plugin.val_step_context():
         fps = frames_per_second(network, parts.trainer.strategy.root_device)
     log_speed(run, fps=fps, gflops=result["gflops"], parameters=result["parameters"])

@@ -1,6 +1,5 @@
 """Going on with a run: find its checkpoint, refuse to mix runs."""
 
-import itertools
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.checkpoints import Checkpoint, read_checkpoint
 from fastfcn.description import Description
-from fastfcn.files import write_atomically
+from fastfcn.files import set_aside, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -114,10 +113,3 @@ def prepare_folder(config: DictConfig, run_dir: Path, resumed: Checkpoint | None
         if best.exists():
             write_atomically(folder / BEST, best.read_bytes())
     write_atomically(run_dir / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a file to the first of NAME.old1, NAME.old2, ... that is free, and return that."""
-    places = (path.with_name(f"{path.name}.old{number}") for number in itertools.count(1))
-    place = next(place for place in places if not place.exists())
-    return path.rename(place)
