@@ -13,7 +13,8 @@ from fastfcn.sweeping import experiments
 from fastfcn.sweeping.experiments import known_experiments, read_experiment, register_experiments, require_row
 from fastfcn.training.run import read_config
 
-TABLES = {"upsampling": 6, "heads": 8, "dilation": 6, "pascal_context_sota": 2, "ade20k": 4, "speed": 8}
+TABLES = known_experiments()
+PAPER = {"upsampling": 6, "heads": 8, "dilation": 6, "pascal_context_sota": 2, "ade20k": 4, "speed": 8}  # rows
 DATASETS = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
 ROWS = [(table, row) for table in TABLES for row in read_experiment(table).rows]
 
@@ -24,9 +25,12 @@ def compose_row(composed, table: str, row: str, data: str, *overrides: str):
     return composed(f"experiment={table}", f"row={row}", f"data={data}", *root, *overrides)
 
 
-def test_every_table_is_known_with_its_rows() -> None:
-    assert set(TABLES) <= set(known_experiments())
-    assert {table: len(read_experiment(table).rows) for table in TABLES} == TABLES
+def test_the_papers_tables_have_their_rows_and_protocols() -> None:
+    tables = {table: read_experiment(table) for table in PAPER}
+    assert {name: len(table.rows) for name, table in tables.items()} == PAPER
+    multi_scale = {name for name, table in tables.items() if table.protocol == "multi_scale"}
+    assert multi_scale == {"pascal_context_sota", "ade20k"}
+    assert {table.protocol for table in tables.values()} == {"single_scale", "multi_scale"}
 
 
 @pytest.mark.parametrize(("table", "row"), ROWS)
@@ -34,8 +38,7 @@ def test_every_row_composes_and_builds(table: str, row: str, composed) -> None:
     config = compose_row(composed, table, row, "shapes", "model.backbone.name=tu-test_resnet")
     settings = read_config(config)
     assert (settings.experiment, settings.row) == (table, row)
-    assert settings.protocol is not None
-    assert settings.protocol["name"] == ("ms" if table in ("pascal_context_sota", "ade20k") else "ss")
+    assert settings.protocol == plain(composed(f"protocol={read_experiment(table).protocol}").protocol)
     build_network(plain(config.model), num_classes=3)
 
 

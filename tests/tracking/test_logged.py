@@ -10,6 +10,7 @@ from PIL import Image
 from fastfcn.data.shapes import Shapes
 from fastfcn.tracking import keys
 from fastfcn.tracking.offline import OfflineRun, read_runs
+from fastfcn.tracking.records import read_records
 from tests.conftest import TINY_RUN
 from tests.tracking.checks import assert_complete
 
@@ -60,3 +61,12 @@ def test_a_failed_run_says_so(tmp_path: Path, fails, monkeypatch: pytest.MonkeyP
 
 def _full_disk(*_: object) -> None:
     raise OSError("no space left on device")
+
+
+def test_validation_is_drawn_over_epochs_and_the_rest_over_steps(logged: OfflineRun) -> None:
+    """What W&B is told of axes; the pattern with more letters wins."""
+    (folder,) = logged.folders
+    (file,) = folder.glob("*.wandb")
+    records = [record.metric for record in read_records(file) if record.WhichOneof("record_type") == "metric"]
+    axes = {metric.glob_name or metric.name: metric.step_metric for metric in records}
+    assert axes == {keys.STEP: "", "*": keys.STEP, "epoch": "", "val/*": "epoch"}

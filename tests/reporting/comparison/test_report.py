@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -61,10 +60,9 @@ def test_without_results_it_says_how_to_get_some(tmp_path: Path, capsys: pytest.
     assert "no results yet; run python src/train.py -m experiment=upsampling" in capsys.readouterr().err
 
 
-def test_it_is_quick_because_it_needs_no_torch(tmp_path: Path) -> None:
+def test_it_needs_no_torch(tmp_path: Path) -> None:
+    """Which would take seconds to import."""
     folder = write_experiment(tmp_path)
     write_results(folder / "results")
     code = "import sys, report; report.main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
-    started = time.process_time()
     subprocess.run([sys.executable, "-c", code, str(folder)], cwd=SRC, check=True, timeout=60)
-    assert time.process_time() - started < 5
