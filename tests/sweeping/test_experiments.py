@@ -82,7 +82,6 @@ def test_dilated_resnet101_is_what_its_numbers_were_trained_with(composed) -> No
 
     assert options("ade20k", "encnet_dilated_r101") == (True, 640, 576)
     assert options("pascal_context_sota", "encnet_dilated") == (True, 520, 480)
-    assert options("speed", "encnet_dilated_r101") == (True, 520, 480)
     others = [("ade20k", "encnet_jpu_r101"), ("ade20k", "encnet_dilated"), ("pascal_context_sota", "encnet_jpu")]
     for table, row in others:
         assert options(table, row) == (False, 520, 480)
