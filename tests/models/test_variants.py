@@ -55,14 +55,13 @@ class Maps(nn.Module):
         super().__init__()
         generator = torch.Generator().manual_seed(output_stride)
         sides = [[-(-side // min(stride, output_stride)) for side in SIZE] for stride in (4, 8, 16, 32)]
-        maps = [
+        self.maps = [
             torch.randn(2, channels, *side, generator=generator, dtype=torch.double).clamp(min=0)
             for channels, side in zip(vars(self.channels).values(), sides, strict=True)
         ]
-        self.features = Features(*maps)
 
     def forward(self, images: Tensor) -> Features:
-        return self.features
+        return Features(*(each.to(images.dtype) for each in self.maps))
 
 
 def randomised(network: Segmenter) -> Segmenter:
@@ -89,7 +88,7 @@ def apart(ours: Tensor, theirs: Tensor) -> float:
 
 @pytest.mark.parametrize("upsampling", UPSAMPLINGS)
 def test_networks_equal_the_formulas(upsampling: str) -> None:
-    images = torch.zeros(2, 3, *SIZE)
+    images = torch.zeros(2, 3, *SIZE, dtype=torch.double)
     largest, count = 0.0, 0
     for head, stride, align in itertools.product(HEADS, STRIDES.get(upsampling, (32,)), (True, False)):
         network = Segmenter(
