@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from fastfcn import disk
 from fastfcn.console import print_whatever_comes
 from fastfcn.fitting import shortened
 from fastfcn.literal import literal
@@ -102,8 +103,8 @@ def explain(error: BaseException, config_name: str) -> str:
     if isinstance(error, InstantiationException) and error.__cause__ is not None and str(error.__cause__):
         return explain(error.__cause__, config_name)
     text = str(error)
-    if is_out_of_memory(error):
-        return explain_memory(error, config_name)
+    if exhausted := _exhausted(error, config_name):
+        return exhausted
     if isinstance(error, OSError) and error.filename is not None:
         text = f"{error.filename}: {error.strerror}"
     if text.startswith("Expected more than 1 value per channel"):  # what BatchNorm says
@@ -131,6 +132,12 @@ def removed_parts(arguments: Sequence[str]) -> dict[str, str]:
     found = [(re.match(r"~([\w/]+)|([\w/]+)=null$", argument), argument) for argument in arguments]
     named = {match[1] or match[2]: argument for match, argument in found if match}
     return {group: argument for group, argument in named.items() if (CONF / group).is_dir()}
+
+
+def _exhausted(error: BaseException, config_name: str) -> str | None:
+    if is_out_of_memory(error):
+        return explain_memory(error, config_name)
+    return disk.explain(error, config_name) if disk.is_full(error) else None
 
 
 def _near(key: str, config_name: str) -> str:

@@ -4,13 +4,15 @@ import itertools
 import os
 from pathlib import Path
 
+from fastfcn.disk import explained
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file at `path` in one step: readers see the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("wb") as file:
+        with explained(path), temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

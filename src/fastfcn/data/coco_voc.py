@@ -1,16 +1,19 @@
 """`coco_voc`: instances of COCO 2017 (arXiv:1405.0312) reduced to the 21 classes of VOC."""
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from typing_extensions import TypedDict
+
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.files import Pair, describe_missing, missing
+from fastfcn.data.preparing.annotations import Number, Side, read_annotations, stem_of
 from fastfcn.data.preparing.archive import Archive
-from fastfcn.data.preparing.masks import Conversion, convert, named, paint
+from fastfcn.data.preparing.masks import Conversion, convert, named
+from fastfcn.data.preparing.regions import paint
 from fastfcn.data.public import PublicData, pairs_of, read_list, write_list
 from fastfcn.data.voc import CLASSES, LABELS, PALETTE
 
@@ -20,6 +23,30 @@ VALUES = {category: value for value, category in enumerate(CATEGORY_IDS) if valu
 MIN_PIXELS = 1000  # an image is kept with more pixels than this of any object, as the authors have it
 MASKS = Path("voc_masks")  # what we make: a PNG an image, and a list a split
 YEAR = "2017"
+
+
+class Photograph(TypedDict):
+    """An image of an annotation file."""
+
+    id: Number
+    file_name: str
+    height: Side
+    width: Side
+
+
+class Instance(TypedDict):
+    """An object in one of the images."""
+
+    image_id: Number
+    category_id: Number
+    segmentation: Any  # which is looked at when it is painted
+
+
+class Annotations(TypedDict):
+    """An annotation file."""
+
+    images: list[Photograph]
+    annotations: list[Instance]
 
 
 @dataclass(frozen=True)
@@ -90,24 +117,22 @@ class COCOVOC(PublicData):
 
     def _jobs(self, folder: str) -> list[Conversion]:
         path = self.require(self.root / "annotations" / f"instances_{folder}.json")
-        try:
-            content = json.loads(path.read_bytes())
-            absent = missing(self.root / folder / image["file_name"] for image in content["images"])
-            if absent:
-                raise FileNotFoundError(f"{describe_missing('image', absent)}, which {path.name} lists")
-            regions: dict[int, list[tuple[int, Any]]] = defaultdict(list)
-            for each in content["annotations"]:
-                if each["category_id"] in VALUES:
-                    regions[each["image_id"]].append((VALUES[each["category_id"]], each["segmentation"]))
-            return [
-                Instances(
-                    self.root / MASKS / folder / f"{Path(image['file_name']).stem}.png",
-                    image["height"],
-                    image["width"],
-                    regions[image["id"]],
-                )
-                for image in content["images"]
-                if image["id"] in regions
-            ]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is not the published file: {type(error).__name__} {error}") from error
+        content = read_annotations(path, Annotations)
+        stems = {image["id"]: stem_of(image["file_name"], path) for image in content["images"]}
+        absent = missing(self.root / folder / image["file_name"] for image in content["images"])
+        if absent:
+            raise FileNotFoundError(f"{describe_missing('image', absent)}, which {path.name} lists")
+        regions: dict[int, list[tuple[int, Any]]] = defaultdict(list)
+        for each in content["annotations"]:
+            if each["category_id"] in VALUES:
+                regions[each["image_id"]].append((VALUES[each["category_id"]], each["segmentation"]))
+        return [
+            Instances(
+                self.root / MASKS / folder / f"{stems[image['id']]}.png",
+                image["height"],
+                image["width"],
+                regions[image["id"]],
+            )
+            for image in content["images"]
+            if image["id"] in regions
+        ]

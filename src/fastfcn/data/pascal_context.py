@@ -4,7 +4,6 @@ Published in two forms with the same content: `trainval_merged.json` with COCO r
 `59_labels.txt`. Either becomes PNG masks of 0, everything else, and 1 to 59, the classes by ascending category id.
 """
 
-import json
 import logging
 import re
 from collections import defaultdict
@@ -14,14 +13,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.files import Pair
 from fastfcn.data.labels import Labels, identity, shifted
 from fastfcn.data.palette import voc_palette
+from fastfcn.data.preparing.annotations import Number, Side, read_annotations, stem_of
 from fastfcn.data.preparing.archive import Archive
-from fastfcn.data.preparing.masks import Conversion, convert, named, paint, read_matlab
+from fastfcn.data.preparing.masks import Conversion, convert, named
+from fastfcn.data.preparing.matlab import MAX_LABEL, read_label_map
+from fastfcn.data.preparing.regions import paint
 from fastfcn.data.public import PublicData, pairs_of, read_list, write_list
+from fastfcn.data.text import read_lines
 from fastfcn.options import Name
 
 log = logging.getLogger(__name__)
@@ -49,6 +53,39 @@ LABELS_59, LABELS_ALL = Path("59_labels.txt"), Path("labels.txt")
 JSON_URL = "https://codalabuser.blob.core.windows.net/public/trainval_merged.json"
 
 
+class Category(TypedDict):
+    """A category of the json."""
+
+    id: Number
+    name: str
+
+
+class Photograph(TypedDict):
+    """An image of the json."""
+
+    image_id: Number | str
+    file_name: str
+    phase: str
+    height: Side
+    width: Side
+
+
+class Region(TypedDict):
+    """A region of one of the images."""
+
+    image_id: Number | str
+    category_id: Number
+    segmentation: Any  # which is looked at when it is painted
+
+
+class Merged(TypedDict):
+    """trainval_merged.json."""
+
+    categories: list[Category]
+    images: list[Photograph]
+    annos_segmentation: list[Region]
+
+
 @dataclass(frozen=True)
 class Regions(Conversion):
     """The run lengths of one image in trainval_merged.json, in the file's order: the later covers the earlier."""
@@ -72,12 +109,9 @@ class LabelMap(Conversion):
 
     def mask(self) -> UInt8:
         """Translate the label map."""
-        ids = read_matlab(self.source, "LabelMap").astype(np.int64)
-        if ids.min() < 0:
-            raise ValueError(f"{self.source} holds the category {ids.min()}")
-        table = np.zeros(max(int(ids.max()), *self.values) + 1, np.uint8)
+        table = np.zeros(MAX_LABEL + 1, np.uint8)
         table[list(self.values)] = list(self.values.values())
-        mask: UInt8 = table[ids]
+        mask: UInt8 = table[read_label_map(self.source, "LabelMap")]
         return mask
 
 
@@ -138,22 +172,19 @@ class PascalContext(PublicData):
 
     def _from_json(self) -> tuple[list[Conversion], dict[str, list[str]]]:
         path = self.require(self.root / MERGED)
-        try:
-            content = json.loads(path.read_bytes())
-            _compare_names({int(each["id"]): str(each["name"]) for each in content["categories"]}, path)
-            regions: dict[Any, list[tuple[int, Any]]] = defaultdict(list)
-            for each in content["annos_segmentation"]:
-                regions[each["image_id"]].append((VALUES.get(each["category_id"], 0), each["segmentation"]))
-            jobs: list[Conversion] = []
-            lists: dict[str, list[str]] = {split: [] for split in self.splits()}
-            for image in content["images"]:
-                if image["phase"] in lists:
-                    stem = Path(image["file_name"]).stem
-                    lists[image["phase"]].append(stem)
-                    output = self.root / MASKS / f"{stem}.png"
-                    jobs.append(Regions(output, image["height"], image["width"], regions[image["image_id"]]))
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is not the published file: {type(error).__name__} {error}") from error
+        content = read_annotations(path, Merged)
+        _compare_names({each["id"]: each["name"] for each in content["categories"]}, path)
+        regions: dict[int | str, list[tuple[int, Any]]] = defaultdict(list)
+        for each in content["annos_segmentation"]:
+            regions[each["image_id"]].append((VALUES.get(each["category_id"], 0), each["segmentation"]))
+        jobs: list[Conversion] = []
+        lists: dict[str, list[str]] = {split: [] for split in self.splits()}
+        for image in content["images"]:
+            if image["phase"] in lists:
+                stem = stem_of(image["file_name"], path)
+                lists[image["phase"]].append(stem)
+                output = self.root / MASKS / f"{stem}.png"
+                jobs.append(Regions(output, image["height"], image["width"], regions[image["image_id"]]))
         return jobs, lists
 
     def _from_matlab(self) -> tuple[list[Conversion], dict[str, list[str]]]:
@@ -188,8 +219,8 @@ def read_values(labels_59: Path, labels_all: Path) -> dict[int, int]:
 
 def read_names(path: Path) -> dict[int, str]:
     """Read lines such as `44: building`, in our spelling."""
-    found = re.findall(r"^\s*(\d+)\s*:\s*(.+?)\s*$", path.read_text(), re.MULTILINE)
-    return {int(number): _spell(name) for number, name in found}
+    found = [match for line in read_lines(path) if (match := re.fullmatch(r"(\d{1,4})\s*:\s*(.+)", line))]
+    return {int(match[1]): _spell(match[2]) for match in found}
 
 
 def _spell(name: str) -> str:

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from fastfcn.data.dataset import UInt8
+from fastfcn.data.dataset import IGNORE, UInt8
 from fastfcn.data.files import Pair
 from fastfcn.data.preparing.archive import Archive
-from fastfcn.data.preparing.masks import Conversion, convert, read_matlab
+from fastfcn.data.preparing.masks import Conversion, convert
+from fastfcn.data.preparing.matlab import read_label_map
 from fastfcn.data.public import PublicData, pairs_of, read_list
 from fastfcn.data.voc import CLASSES, LABELS, PALETTE, TERMS, VOC2012, list_voc2012
 
@@ -25,7 +26,10 @@ class ClassMap(Conversion):
 
     def mask(self) -> UInt8:
         """Read the class indices."""
-        return read_matlab(self.source, "GTcls", "Segmentation").astype(np.uint8)
+        labels = read_label_map(self.source, "GTcls", "Segmentation")
+        if labels.max() > IGNORE:
+            raise ValueError(f"{self.source} holds the class {labels.max()}")
+        return labels.astype(np.uint8)
 
 
 class VOCAug(PublicData):

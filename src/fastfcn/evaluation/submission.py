@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from fastfcn.data.dataset import UInt8
+from fastfcn.disk import explained
 
 ADE20K_CLASSES = 150
 
@@ -51,11 +52,13 @@ class ADE20KSubmission(Submission):
         """Add one image's labels; index 0 becomes label 1, for 0 means unlabelled there."""
         buffer = io.BytesIO()
         Image.fromarray((labels + 1).astype(np.uint8)).save(buffer, format="PNG")
-        self._zip.writestr(f"{name}.png", buffer.getvalue())
+        with explained(self.path):
+            self._zip.writestr(f"{name}.png", buffer.getvalue())
 
     def close(self) -> None:
         """Put the zip in its place."""
-        self._zip.close()
+        with explained(self.path):
+            self._zip.close()
         self._temporary.replace(self.path)
 
     def discard(self) -> None:

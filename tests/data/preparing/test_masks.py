@@ -8,7 +8,9 @@ import pytest
 
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.images import read_indices
-from fastfcn.data.preparing.masks import Conversion, convert, decode, paint, read_matlab
+from fastfcn.data.preparing.masks import Conversion, convert
+from fastfcn.data.preparing.matlab import read_label_map
+from fastfcn.data.preparing.regions import decode, paint
 from tests.data.miniature import HEIGHT, WIDTH
 from tests.data.region_miniatures import compressed, polygons, rectangle, uncompressed
 
@@ -82,4 +84,4 @@ def test_a_damaged_matlab_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
     path.write_bytes(b"MATLAB 5.0" * 20)
     with pytest.raises(ValueError, match=r"a.mat cannot be read as a MATLAB file"):
-        read_matlab(path, "LabelMap")
+        read_label_map(path, "LabelMap")

@@ -11,6 +11,7 @@ import requests
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from fastfcn.data.preparing.space import require_space
+from fastfcn.disk import explained
 
 BLOCK = 1 << 16  # bytes; a part of one is lost when the connection breaks
 ATTEMPTS = 4  # in a row that bring nothing new
@@ -78,7 +79,7 @@ def _append(url: str, part: Path, progress: Progress, task: TaskID) -> None:
         total = None if length is None else start + int(length)
         require_space(part.parent, (total or start) - start)
         progress.update(task, completed=start, total=total)
-        with part.open("ab" if start else "wb") as file:
+        with explained(part), part.open("ab" if start else "wb") as file:
             for block in response.iter_content(BLOCK):
                 file.write(block)
                 progress.advance(task, len(block))

@@ -15,10 +15,10 @@ from fastfcn.data.files import FileData
 from fastfcn.data.opening import build_data
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.preparing.download import download, sha1_of
-from fastfcn.data.preparing.space import explained
 from fastfcn.data.preparing.unpack import unpack
 from fastfcn.data.preparing.verify import Findings, check_files, count_faults, describe_turned, list_splits, stem_faults
 from fastfcn.data.public import PublicData
+from fastfcn.disk import explained
 from fastfcn.evaluation.run import without_training
 from fastfcn.options import AtLeastOne, Name
 

@@ -1,0 +1,1 @@
+"""Files of strangers, which must cost a line and nothing else."""
