@@ -79,7 +79,7 @@ def build(command: str, roots: tuple[Path, ...], options: dict[str, str]) -> Non
     from fastfcn.tracking.dashboard import push, specification
     from fastfcn.tracking.offline import read_runs
 
-    classes = list(dict.fromkeys(name for run in read_runs(roots) for name in run.config.get("classes", {})))
+    classes = list(dict.fromkeys(name for run in read_runs(roots) for name in run.classes))
     if command == "push":
         for address in push(options["project"], options["entity"], classes):
             print(address)

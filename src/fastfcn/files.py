@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from pathlib import Path
 
 from fastfcn.disk import explained
@@ -26,3 +27,10 @@ def set_aside(path: Path) -> Path:
     places = (path.with_name(f"{path.name}.old{number}") for number in itertools.count(1))
     place = next(place for place in places if not place.exists())
     return path.rename(place)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed in `write_atomically` has left in a folder."""
+    for path in folder.glob(".*.*"):
+        if re.fullmatch(r"\..+\.\d+", path.name):
+            path.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -15,16 +15,27 @@ TABLE_ROWS, TABLE_COLUMNS = 500_000, 1000
 YAML_BYTES, YAML_DEPTH = 1_000_000, 32
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file. Raises OSError, or ValueError for a pipe, a device or a folder, without waiting for one."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(f"{path} is no regular file")
+    return os.fdopen(descriptor, "rb")
+
+
 def read_bytes(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes. Raises OSError, or ValueError, in one line, for anything else."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # of a pipe it would wait for the other end
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError(f"{path} is no regular file")
+    with open_regular(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f"{path} is larger than {limit / 1e6:g} MB")
     return content
+
+
+def find(root: Path, pattern: str) -> dict[str, Path]:
+    """Return the files of a name below `root`, in order, by what they are once links are followed."""
+    return {os.path.realpath(path): path for path in sorted(root.rglob(pattern))}
 
 
 def read_rows(path: Path) -> Iterator[dict[str, str]]:

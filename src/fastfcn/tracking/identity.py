@@ -1,11 +1,13 @@
 """Which run a training is on a dashboard: the same one after a restart."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 JOB_TYPE = "train"
+ID = re.compile(r"run-[\w-]{1,64}", re.ASCII)  # what W&B takes, as it names its file
 LONGEST_TAG = 64  # characters that W&B takes
 
 
@@ -47,7 +49,8 @@ def identify(
 def last_id(run_dir: Path) -> str | None:
     """Return the id of the W&B run that a folder holds; None if it holds none."""
     files = sorted((run_dir / "wandb").glob("*run-*/run-*.wandb"), key=lambda path: fragment_time(path.parent))
-    return files[-1].stem.removeprefix("run-") if files else None
+    known = [path.stem.removeprefix("run-") for path in files if ID.fullmatch(path.stem)]
+    return known[-1] if known else None
 
 
 def fragment_time(folder: Path) -> str:

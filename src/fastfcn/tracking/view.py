@@ -11,6 +11,7 @@ from fastfcn.tracking.tensorboard import Exporter
 
 HOST = "127.0.0.1"
 REFRESH_SECONDS = 10.0
+MOST_LINES = 20
 START = "?smoothing=0&tagFilter=val%2F#timeseries"  # curves and pictures of validation
 KEPT = {"images": 200}  # of each tag; TensorBoard's own 10 are fewer than the epochs shown
 
@@ -38,13 +39,24 @@ def view(
 
 
 def refresh(exporter: Exporter, announce: Callable[[str], None]) -> None:
-    """Export what is new; what cannot be read, such as a file that is not there yet, is announced if there is more."""
+    """Export what is new, and announce, once, what cannot be read; nothing at all is raised, if it is so at first."""
+    before = set(exporter.left_out)
     try:
         exporter.update()
-    except (OSError, ValueError) as error:
+    except OSError as error:
         if not exporter.names:
             raise
-        announce(f"not all is shown: {error}")
+        exporter.left_out.append(str(error))
+    new = [line for line in dict.fromkeys(exporter.left_out) if line not in before]
+    for line in new[:MOST_LINES]:
+        announce(f"not all is shown: {printable(line)}")
+    if len(new) > MOST_LINES:
+        announce(f"not all is shown: and {len(new) - MOST_LINES} more files")
+
+
+def printable(line: str) -> str:
+    """Cut a line that may quote a file to what a terminal only shows."""
+    return "".join(each if each.isprintable() else "?" for each in line)[:300]
 
 
 def serve(folder: Path, port: int) -> str:

@@ -11,12 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.checkpoints import Checkpoint, read_checkpoint
 from fastfcn.description import Description
-from fastfcn.files import set_aside, write_atomically
+from fastfcn.files import remove_unfinished, set_aside, write_atomically
 
 log = logging.getLogger(__name__)
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 RESULT = "result.json"
+PICTURES = ("images", "truth", "predictions")
 RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "run")
 MAY_CHANGE = {
     "recipe.workers",
@@ -101,8 +102,8 @@ def require_free_folder(run_dir: Path) -> None:
 def prepare_folder(config: DictConfig, run_dir: Path, resumed: Checkpoint | None) -> None:
     """Write config.yaml, set aside what would be overwritten, and bring the best checkpoint of another folder along."""
     folder = run_dir / "checkpoints"
-    for unfinished in folder.glob(".*.ckpt.*"):  # of a process that was killed while it wrote
-        unfinished.unlink()
+    for place in (run_dir, folder, *(run_dir / name for name in PICTURES)):
+        remove_unfinished(place)
     here = resumed is not None and resumed.path.parent.resolve() == folder.resolve()
     kept = {resumed.path.name, BEST} if resumed is not None and here else set()
     for path in (folder / LAST, folder / BEST, *([] if here else [run_dir / RESULT])):
