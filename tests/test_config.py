@@ -1,15 +1,25 @@
 """Every file under conf/ composes and builds, and who wins is pinned."""
 
 import re
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
+import yaml
+from hydra.utils import get_class
 
+from fastfcn.benchmarking.run import BenchmarkConfig
 from fastfcn.checkpoints import build_network
 from fastfcn.composition import build, plain
+from fastfcn.data.preparing.run import PreparationConfig
 from fastfcn.entry import CONF
+from fastfcn.evaluation.predict import PredictionConfig
+from fastfcn.evaluation.run import EvaluationConfig
+from fastfcn.importing.run import ImportConfig
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.upsampling.fpn import FPN
 from fastfcn.models.upsampling.jpu import JPU
+from fastfcn.trainer_options import TrainingTrainer
+from fastfcn.training.config import RunConfig
 from fastfcn.training.run import read_config
 
 PRESETS = [f"{head}_{kind}" for head in ("encnet", "psp", "deeplabv3", "fcn") for kind in ("jpu", "os8")]
@@ -111,3 +121,29 @@ def test_only_the_environment_and_suggestions_are_interpolated() -> None:
     for path in CONF.rglob("*.yaml"):
         for interpolation in re.findall(r"\$\{([^}]+)\}", path.read_text()):
             assert interpolation.startswith(("oc.select:suggested.", "now:", "hydra.sweep.dir")), path
+
+
+def bare(hint: Any) -> bool:
+    """Tell whether numbers of a type have no range."""
+    if get_origin(hint) is Annotated:
+        return False
+    return hint in (int, float) or any(bare(each) for each in get_args(hint))
+
+
+def test_every_number_that_a_configuration_can_set_has_a_range() -> None:
+    nodes = [yaml.safe_load(path.read_text()) or {} for path in CONF.rglob("*.yaml")]
+    targets = {found for node in nodes for found in re.findall(r"fastfcn\.[\w.]+", str(node)) if found[-1] != "."}
+    assert len(targets) > 30
+    targets |= {f"fastfcn.sweeping.{name.lower()}.{name}Backend" for name in ("Local", "Slurm", "Ray")}
+    roots = [RunConfig, EvaluationConfig, PredictionConfig, PreparationConfig, ImportConfig, BenchmarkConfig]
+    signatures = {
+        **{target: get_type_hints(get_class(target).__init__, include_extras=True) for target in targets},
+        **{root.__name__: get_type_hints(root, include_extras=True) for root in (*roots, TrainingTrainer)},
+    }
+    offenders = [
+        f"{owner}: {name}"
+        for owner, hints in signatures.items()
+        for name, hint in hints.items()
+        if bare(hint) and name not in ("num_classes", "inputs", "channels", "return")
+    ]
+    assert offenders == []
