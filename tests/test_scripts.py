@@ -276,6 +276,18 @@ def test_values_out_of_range_end_with_one_line(
     assert message in fails(script, *network, *options, *place, *sweep)
 
 
+def test_what_the_end_needs_is_there_before_the_beginning(trained: Path, tmp_path: Path, fails) -> None:
+    for script, options, folder in (
+        ("train", (*TINY_RUN, "protocol=full"), "truth"),
+        ("evaluate", (f"checkpoint={trained}/checkpoints/best.ckpt",), "pictures"),
+    ):
+        run_dir = tmp_path / script
+        run_dir.mkdir()
+        (run_dir / folder).write_text("no folder")
+        assert f"{run_dir / folder}: File exists" in fails(script, *options, f"hydra.run.dir={run_dir}")
+        assert not (run_dir / "metrics.csv").exists()
+
+
 def test_other_mistakes_end_with_one_line(trained: Path, tmp_path: Path, fails) -> None:
     checkpoint = f"checkpoint={trained}/checkpoints/best.ckpt"
     run_dir = f"hydra.run.dir={tmp_path}/e"

@@ -1,5 +1,6 @@
 """Files that are whole or absent; importing this costs nothing."""
 
+import errno
 import itertools
 import os
 import re
@@ -20,6 +21,14 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_folders(*folders: Path) -> None:
+    """Make folders that are written into much later. Raises OSError, which names it, for one that cannot be."""
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def set_aside(path: Path) -> Path:

@@ -15,6 +15,8 @@ from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.reporting.pictures import index_png, save_picture
 
+PICTURES = ("images", "truth", "predictions")  # folders of SeparatePictures
+
 
 def score_whole_images(
     trainer: L.Trainer,

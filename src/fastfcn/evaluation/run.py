@@ -20,7 +20,7 @@ from fastfcn.data.labelled import SCORING, require_labelled
 from fastfcn.data.opening import build_data
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.protocols import Protocol
-from fastfcn.files import write_atomically
+from fastfcn.files import require_folders, write_atomically
 from fastfcn.machine import require_devices
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.options import AtLeastOne, Count, Name, Workers
@@ -79,6 +79,8 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     trainer: L.Trainer = build(
         settings.trainer, "trainer", devices=settings.devices, logger=False, use_distributed_sampler=False
     )
+    if settings.pictures:
+        require_folders(run_dir / "pictures")
     trainer.test(module, datamodule=loader, verbose=False)
     if trainer.is_global_zero:
         scores = module.scores

@@ -27,7 +27,9 @@ from fastfcn.data.opening import build_data
 from fastfcn.data.palette import hexadecimal
 from fastfcn.data.sampling import require_whole_batch
 from fastfcn.description import Description
+from fastfcn.evaluation.final import PICTURES
 from fastfcn.evaluation.run import build_protocol
+from fastfcn.files import require_folders
 from fastfcn.machine import require_devices
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.reporting.result import describe
@@ -74,6 +76,8 @@ def _train(config: DictConfig, settings: RunConfig, run_dir: Path, started: floa
     if resumed is not None:
         restore(resumed, parts)
     protocol = None if settings.protocol is None else build_protocol(settings.protocol, settings.augmentation)
+    if protocol is not None and settings.pictures:
+        require_folders(*(run_dir / name for name in PICTURES))
     prepare_folder(config, run_dir, resumed)
     exit_code = 1
     try:
