@@ -3,7 +3,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train evaluate test test-slow test-slurm test-ray test-browser lint format lock clean
+.PHONY: help setup train evaluate test test-slow test-slurm test-ray test-browser mutate lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ test-ray: setup ## sweeps on Ray clusters of this machine alone
 
 test-browser: setup ## the results page and the local view in Chromium (needs Debian's: apt-get install chromium)
 	$(BIN)/pytest -m slow tests/reporting/comparison/test_browser.py tests/tracking/test_sweep.py $(ARGS)
+
+mutate: setup ## whether the tests notice mutations of the code (slow, half an hour): make mutate ARGS=sampling
+	$(BIN)/python tests/mutate.py $(ARGS)
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

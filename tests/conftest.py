@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -20,6 +20,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from fastfcn.entry import CONF
+from tests.two_processes import Pair
 
 TINY_MODEL = ("model.backbone.name=tu-test_resnet", "suggested.width=64")
 TINY_RUN = (
@@ -85,6 +86,14 @@ def fails(script: Callable[..., None], capfd: pytest.CaptureFixture[str]) -> Cal
         return lines[0]
 
     return call
+
+
+@pytest.fixture(scope="session")
+def pair() -> Iterator[Pair]:
+    """Two processes that call functions together."""
+    both = Pair()
+    yield both
+    both.close()
 
 
 @pytest.fixture(scope="session")

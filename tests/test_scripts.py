@@ -33,7 +33,8 @@ def test_a_run_leaves_what_was_promised(trained: Path) -> None:
     rows = list(csv.DictReader((trained / "metrics.csv").open()))
     best = max(float(row["val/miou"]) for row in rows if row["val/miou"])
     assert best == pytest.approx(result["metrics"]["val/miou"], abs=1e-6)
-    assert [float(row["train/loss"]) for row in rows if row["train/loss"]]
+    assert len([row for row in rows if row["train/loss"]]) == 24
+    assert len([row for row in rows if row["val/miou"]]) == 3
     assert {path.name for path in (trained / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
 
 
@@ -78,19 +79,21 @@ def test_evaluate_from_the_checkpoint_alone(trained: Path, tmp_path: Path, scrip
     np.testing.assert_array_equal(shown, truth.repeat(3, 0).repeat(3, 1))
 
 
-def test_evaluate_at_the_crop_size_repeats_the_training_score(trained: Path, tmp_path: Path, script) -> None:
-    """On `shapes` an image is its own centre crop, so both paths must give the same number."""
-    script(
-        "evaluate",
-        f"checkpoint={trained}/checkpoints/best.ckpt",
-        "workers=0",
-        "pictures=0",
-        f"hydra.run.dir={tmp_path}/e",
-    )
-    ours, training = (
-        json.loads((folder / "result.json").read_text())["metrics"] for folder in (tmp_path / "e", trained)
-    )
-    assert ours["val/miou_full"] == pytest.approx(training["val/miou"], abs=1e-6)
+@pytest.mark.parametrize("protocol", ["full", "single_scale"])
+def test_evaluate_at_the_crop_size_repeats_the_training_score(
+    protocol: str, trained: Path, tmp_path: Path, script
+) -> None:
+    """On `shapes` an image is its own centre crop and its only window, so all must give the same number."""
+    checkpoint = f"checkpoint={trained}/checkpoints/best.ckpt"
+    options = (f"protocol={protocol}", "workers=0", "pictures=0", "absent=zero")
+    script("evaluate", checkpoint, *options, f"hydra.run.dir={tmp_path}/e")
+    ours, training = (json.loads((folder / "result.json").read_text()) for folder in (tmp_path / "e", trained))
+    miou, pixacc = ours["metrics"].values()
+    present = [iou for iou in training["iou"].values() if iou is not None]
+    assert len(present) < len(CLASSES), "absent=zero is to differ from absent=skip"
+    assert miou == pytest.approx(sum(present) / len(CLASSES), abs=1e-6)
+    assert training["metrics"]["val/miou"] == pytest.approx(sum(present) / len(present), abs=1e-6)
+    assert pixacc == pytest.approx(training["metrics"]["val/pixacc"], abs=1e-6)
 
 
 def test_evaluate_never_overwrites_a_result(trained: Path, fails) -> None:

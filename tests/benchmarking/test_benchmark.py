@@ -31,7 +31,7 @@ def measured(script: Callable[..., None], tmp_path: Path) -> Callable[..., dict[
 
 
 def test_forward(measured, capsys: pytest.CaptureFixture[str]) -> None:
-    content = measured("models=[encnet_jpu,'encnet_os8 model.head.lateral=true']", "what.compiled=false")
+    content = measured("models=[encnet_jpu,'encnet_os8 model.head.lateral=true']", "what.compiled=false", "batch=2")
     rows = {(row["model"], row["path"]): row for row in content["models"]}
     models = ("encnet_jpu", "encnet_os8 model.head.lateral=true")
     assert list(rows) == [(model, path) for model in models for path in ("plain", "fast")]
@@ -44,8 +44,9 @@ def test_forward(measured, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["encnet_os8 model.head.lateral=true", "fast"]["output_stride"] == 8
     for row in content["models"]:
         assert row["latency_ms"]["min"] <= row["latency_ms"]["median"] <= row["latency_ms"]["max"]
+        assert row["fps"] == pytest.approx(2 / row["latency_ms"]["median"] * 1e3, rel=1e-2)
         assert row["share_of_peak"] == pytest.approx(
-            row["gflops"] / row["latency_ms"]["median"] * 1e3 / content["peak_gflops_per_second"], abs=0.02
+            2 * row["gflops"] / row["latency_ms"]["median"] * 1e3 / content["peak_gflops_per_second"], abs=0.02
         )
     assert "encnet_os8" in capsys.readouterr().out
 

@@ -1,5 +1,6 @@
 """What the LightningModule adds to network, loss and recipe."""
 
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,15 +14,58 @@ from fastfcn.data.dataset import Sample
 from fastfcn.data.loading import EvaluationSamples, normalise
 from fastfcn.data.sampling import EvaluationShare
 from fastfcn.data.shapes import Shapes
+from fastfcn.models.segmenter import Segmenter
 from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.module import NonFiniteLossError, SegmentationModule
 from tests.training.test_recipe import recipe
 
 
+def module_of(network: Segmenter, *, seed: int = 0) -> SegmentationModule:
+    loss = SegmentationLoss(aux_weight=0.2, presence_weight=0.2)
+    return SegmentationModule(network, loss, recipe(), num_classes=12, seed=seed, description={})
+
+
+def test_every_epoch_is_scored_by_itself(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = module_of(load_network(trained / "checkpoints" / "best.ckpt"))
+    module._trainer = SimpleNamespace(sanity_checking=False, state=SimpleNamespace(fn=None))
+    monkeypatch.setattr(module, "log", lambda *_, **__: None)
+    for label in (3, 4):
+        module.scores.update(torch.full((1, 2, 2), label), torch.full((1, 2, 2), 3))
+        module.on_validation_epoch_end()
+        assert module.last_scores.confusion.sum() == 4
+    assert module.last_scores.pixacc == 0
+
+
+def test_dropout_follows_from_seed_epoch_batch_and_rank(trained: Path) -> None:
+    network = load_network(trained / "checkpoints" / "best.ckpt")
+    seeds = set()
+    for seed, epoch, batch, rank in itertools.product((0, 1), repeat=4):
+        module = module_of(network, seed=seed)
+        module._trainer = SimpleNamespace(current_epoch=epoch, global_rank=rank)
+        module.on_train_batch_start(None, batch)
+        seeds.add(torch.initial_seed())
+    assert len(seeds) == 16
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_the_loss_aligns_corners_as_the_network_does(
+    align_corners: bool, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = load_network(trained / "checkpoints" / "best.ckpt")
+    network.align_corners = align_corners
+    module = module_of(network)
+    monkeypatch.setattr(module, "log", lambda *_, **__: None)
+    monkeypatch.setattr(module, "log_dict", lambda *_, **__: None)
+    example = to_sample(Shapes(size=64, val_images=1).split("val")[0])
+    batch = Sample(normalise(example.image[None]), example.mask[None].long())
+    with torch.no_grad():
+        full = module.loss(network(batch.image), batch.mask)
+        assert module.training_step(batch, 0).item() == pytest.approx(full.total.item(), rel=1e-5)
+
+
 def test_weights_that_are_not_finite_are_never_saved(trained: Path) -> None:
     network = load_network(trained / "checkpoints" / "best.ckpt")
-    loss = SegmentationLoss(aux_weight=0.2, presence_weight=0.2)
-    module = SegmentationModule(network, loss, recipe(), num_classes=12, seed=0, description={})
+    module = module_of(network)
     module.on_save_checkpoint({})
     with torch.no_grad():
         network.head.context.gate.bias[3] = float("inf")
@@ -34,11 +78,10 @@ def test_a_process_without_images_adds_nothing_to_the_validation(
 ) -> None:
     """Two processes, one image: the second has a placeholder, and the joined loss is the first one's."""
     network = load_network(trained / "checkpoints" / "best.ckpt")
-    loss = SegmentationLoss(aux_weight=0.2, presence_weight=0.2)
     samples = EvaluationSamples(Shapes(size=64, val_images=1).split("val"), to_sample)
     modules = []
     for rank in (0, 1):
-        module = SegmentationModule(network, loss, recipe(), num_classes=12, seed=0, description={})
+        module = module_of(network)
         loader = DataLoader(samples, sampler=EvaluationShare(1, rank=rank, world_size=2))
         module._trainer = SimpleNamespace(global_rank=rank, val_dataloaders=loader, state=SimpleNamespace(fn=None))
         monkeypatch.setattr(module, "log", lambda *_, **__: None)

@@ -26,6 +26,16 @@ def test_a_step_moves_each_part_at_its_rate() -> None:
     assert before["head.weight"] - toy.head.weight.item() == pytest.approx(1.0, rel=1e-5)
 
 
+def test_steps_gather_momentum() -> None:
+    toy = Toy()
+    optimiser = build_optimiser(parameter_groups(toy, 0.1, 10.0), weight_decay=0.0)
+    before = toy.backbone.weight.item()
+    for _ in range(3):
+        toy.backbone.weight.grad = torch.ones_like(toy.backbone.weight)
+        optimiser.step()
+    assert before - toy.backbone.weight.item() == pytest.approx(0.1 * (1 + 1.9 + 2.71), rel=1e-5)
+
+
 def test_weight_decay_is_on_every_parameter() -> None:
     toy = Toy()
     optimiser = build_optimiser(parameter_groups(toy, 0.1, 10.0), weight_decay=0.5)
