@@ -101,11 +101,9 @@ def _require_none(failures: Mapping[Path, str], images: int, settings: Predictio
         return
     for path, reason in failures.items():
         print(f"{path}: {reason.removeprefix(f'{path} ')}", file=sys.stderr)
+    rest = f"; the other predictions are in {settings.output}" if len(failures) < images else ""
     without = "" if settings.submission is None else ", and no submission.zip"
-    raise ValueError(
-        f"{len(failures)} of {images} images could not be predicted (named above); the other predictions are in "
-        f"{settings.output}{without}"
-    )
+    raise ValueError(f"{len(failures)} of {images} images could not be predicted (named above){rest}{without}")
 
 
 @torch.inference_mode()
