@@ -61,8 +61,7 @@ def require_gradients(name: str, composed, upsampling: str, *, auxiliary: bool) 
     return sum(not parameter.requires_grad for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("upsampling", ["jpu", "none"])
-@pytest.mark.parametrize("auxiliary", [True, False])
+@pytest.mark.parametrize(("upsampling", "auxiliary"), [("jpu", True), ("none", False)])
 def test_every_trainable_parameter_gets_a_gradient(upsampling: str, auxiliary: bool, composed) -> None:
     assert require_gradients("tu-test_resnet", composed, upsampling, auxiliary=auxiliary) == 0
     assert require_gradients("timm-efficientnet-b0", composed, upsampling, auxiliary=auxiliary) > 0

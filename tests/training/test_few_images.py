@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow  # processes of their own, 10 s each
 
 def run(*command: str) -> None:
     done = subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=sweep_environment(), capture_output=True, text=True, timeout=240,
+        [sys.executable, *command], cwd=ROOT, env=sweep_environment(), capture_output=True, text=True, timeout=600,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
