@@ -142,7 +142,8 @@ def test_a_single_image_may_lie_beside_its_prediction(images: Path, tmp_path: Pa
         ("list.txt", "is a list or table, not an image"),
         ("film.MP4", "is a video; .* make frames of it first"),
         ("no/such", r"is not here \(.* is\); images= takes one image or a folder"),
-        ("https://example.org/a.jpg", "is an address; .* download it first"),
+        ("https://example.org/a.jpg", "images=https://example.org/a.jpg is an address; .* download it first"),
+        ("[a.jpg,b.jpg]", "is a list; .*: put or link them into one folder"),
         ("empty", r"holds no images \(.jpg, .*\)$"),
         ("outer", "holds no images .*; its folder inner does: give images=.*/outer/inner"),
     ],
@@ -154,7 +155,7 @@ def test_what_is_no_image_gets_a_hint(name: str, hint: str, tmp_path: Path) -> N
     (tmp_path / "outer" / "inner").mkdir(parents=True)
     Image.new("RGB", (2, 2)).save(tmp_path / "outer" / "inner" / "a.png")
     with pytest.raises((ValueError, FileNotFoundError), match=hint):
-        find_images(tmp_path / name if "://" not in name else Path(name))
+        find_images(Path(name) if name.startswith(("https", "[")) else tmp_path / name)
 
 
 @pytest.mark.parametrize("head", options("model/head"))

@@ -61,8 +61,10 @@ def _require_image(source: Path) -> None:
 
 def _explain_missing(source: Path) -> str:
     text = str(source)
-    if "://" in text or text.startswith(("http:/", "https:/")):
-        return f"images={source} is an address; {TAKES} on this machine: download it first"
+    if text.startswith(("http:/", "https:/")):  # a Path keeps one slash of two
+        return f"images={text.replace(':/', '://', 1)} is an address; {TAKES} on this machine: download it first"
+    if text.startswith("["):
+        return f"images={source} is a list; {TAKES}: put or link them into one folder"
     if any(sign in text for sign in "*?["):
         return f"images={source} is a pattern, and no file of that name is here; {TAKES}: give images={source.parent}"
     nearest = next(parent for parent in (*source.absolute().parents,) if parent.exists())
