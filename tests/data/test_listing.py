@@ -12,6 +12,7 @@ from PIL import Image
 from fastfcn.data.folder import Folder
 from fastfcn.data.listing import Names, describe_left_out
 from fastfcn.data.public import pairs_of
+from fastfcn.evaluation.inputs import find_images
 from fastfcn.training.config import read_config
 from fastfcn.training.run import build_parts
 from tests.data.test_folder import write_dataset
@@ -77,6 +78,17 @@ def test_what_is_left_out_is_told_by_predict(root: Path, script, capsys, trained
     output = capsys.readouterr().out
     assert f"warning: left out of {root}/images/val: 1 (.heic, which is not read: 3.heic)" in output
     assert "3 predictions in" in output
+
+
+def test_predict_names_what_is_there_instead_of_images(root: Path) -> None:
+    for path in (root / "images/val").iterdir():
+        path.rename(path.with_suffix(".heic"))
+    with pytest.raises(FileNotFoundError, match=r"holds no images .*: 4 \(.heic, which is not read: 0.heic, 1.heic"):
+        find_images(root / "images/val")
+    for name in ("e\u0301.jpg", "\u00e9.png"):
+        (root / "images/val" / name).touch()
+    with pytest.raises(ValueError, match="would both become"):
+        find_images(root / "images/val")
 
 
 def test_a_folder_of_other_files_alone_says_which(root: Path) -> None:

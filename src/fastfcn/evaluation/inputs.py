@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fastfcn.data.images import SUFFIXES, list_images
+from fastfcn.data.listing import describe_left_out, repeated
 
 TAKES = "images= takes one image or a folder of images"
 LISTS = (".txt", ".csv", ".tsv", ".lst", ".json", ".jsonl", ".yaml", ".yml")
@@ -23,11 +24,8 @@ def find_images(source: Path) -> list[Path]:
     paths = list_images(source)
     if not paths:
         raise FileNotFoundError(_explain_empty(source))
-    stems: dict[str, Path] = {}
-    for path in paths:
-        other = stems.setdefault(path.stem, path)
-        if other != path:
-            raise ValueError(f"{other.name} and {path.name} would both become {path.stem}.png; rename one")
+    for path, other in repeated(paths):
+        raise ValueError(f"{other.name} and {path.name} would both become {path.stem}.png; rename one")
     return paths
 
 
@@ -74,4 +72,5 @@ def _explain_missing(source: Path) -> str:
 def _explain_empty(source: Path) -> str:
     inside = sorted(path for path in source.iterdir() if path.is_dir() and list_images(path))
     hint = f"; its folder {inside[0].name} does: give images={inside[0]}" if inside else ""
-    return f"images={source} holds no images ({', '.join(SUFFIXES)}){hint}"
+    left_out = describe_left_out(source)
+    return f"images={source} holds no images ({', '.join(SUFFIXES)}){hint}{f'; {left_out}' if left_out else ''}"

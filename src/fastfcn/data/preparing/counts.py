@@ -49,21 +49,26 @@ class ClassCounts:
         """Find splits that hold too few classes to train with or to score by; damaged masks may hold more."""
         for name, counts in self._counts.items():
             needed = TRAINING if name == self._data.train_split else SCORING
-            if counts.masks == len(self._splits[name]) and np.count_nonzero(counts.pixels[:IGNORE]) < needed:
+            if self._whole(name) and np.count_nonzero(counts.pixels[:IGNORE]) < needed:
                 yield few_classes(self._data, name, counts.pixels)
 
     def warnings(self) -> Iterator[str]:
-        """Tell of classes that no mask holds, or none to train with."""
+        """Tell of classes that no mask holds, or none to train with; damaged masks may hold them."""
         classes, train = self._data.classes, self._data.train_split
+        if not self._counts or not all(map(self._whole, self._counts)):
+            return
         anywhere = sum((counts.images for counts in self._counts.values()), _zeros())
         nowhere = [name for name, images in zip(classes, anywhere, strict=False) if not images]
-        if nowhere and self._counts:
+        if nowhere:
             yield f"no mask holds {shortened(nowhere)} ({len(nowhere)} of {len(classes)} classes)"
         if train in self._counts:
             images = self._counts[train].images
             untrained = [name for index, name in enumerate(classes) if anywhere[index] and not images[index]]
             if untrained:
                 yield f"no mask of split {train!r} holds {shortened(untrained)}, which cannot be learnt so"
+
+    def _whole(self, name: str) -> bool:
+        return self._counts[name].masks == len(self._splits[name])
 
     def table(self) -> Table:
         """Show every class's share of the pixels, and the images that it is in."""
@@ -87,6 +92,6 @@ class ClassCounts:
         return cells
 
     def show(self) -> None:
-        """Print the table, if there are masks."""
-        if self._counts:
+        """Print the table, if masks were read."""
+        if any(counts.masks for counts in self._counts.values()):
             Console().print(self.table())
