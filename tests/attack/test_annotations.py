@@ -26,6 +26,7 @@ COUNTS = str(compressed(rectangle(3, 5, 30, 40))["counts"])
 SIZE = [HEIGHT, WIDTH]
 SEGMENTATIONS: dict[str, Any] = {
     "corners far away": [[0, 0, 1e9, 0, 1e9, 1e9]],
+    "a small polygon far away": [[1e9, 1e9, 1e9 + 5, 1e9, 1e9 + 5, 1e9 + 5]],
     "corners far below": [[0, 0, -1e9, 0, 5, 1e300]],
     "corners that are NaN": [[0, 0, float("nan"), 0, 5, 5]],
     "infinite corners": [[0, 0, float("inf"), 0, 5, 5]],
