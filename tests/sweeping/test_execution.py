@@ -1,6 +1,7 @@
 """A job's record: how it ended and why, in words."""
 
 import fcntl
+import json
 import signal
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from fastfcn.sweeping.job import Job, clean_environment
 from fastfcn.sweeping.needs import Needs
 from fastfcn.sweeping.process import PREEMPTED, Ending
 from fastfcn.sweeping.status import Status, read_progress, read_score, read_status, write_status
+from tests.reporting.comparison.synthetic import content
 
 RESULT = """
 import pathlib, sys
@@ -130,8 +132,15 @@ def test_progress_and_score_are_read_from_files(tmp_path: Path) -> None:
     progress = read_progress(tmp_path)
     assert progress is not None
     assert (progress.epoch, progress.miou) == (1, 0.25)
-    (tmp_path / "result.json").write_text('{"metrics": {"val/miou": 0.5, "val/pixacc": 1, "val/miou_ss": 0.75}}')
+    metrics = {"val/miou": 0.5, "val/pixacc": 1, "val/miou_ss": 0.75}
+    (tmp_path / "result.json").write_text(json.dumps({**content(), "metrics": metrics}))
     assert read_score(tmp_path) == 0.75
+    (tmp_path / "result.json").write_text(json.dumps({"metrics": metrics}))
+    assert read_score(tmp_path) is None
+    write_status(tmp_path, Status("running", "now"))
+    assert read_status(tmp_path) == Status("running", "now")
+    (tmp_path / "status.json").write_text('{"state": "dancing", "launch": "now"}')
+    assert read_status(tmp_path) is None
     write_status(tmp_path, Status("running", "now", started=time.time() - 60))
     status = read_status(tmp_path)
     assert status is not None

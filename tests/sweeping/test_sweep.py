@@ -24,7 +24,9 @@ import json, os, sys
 name, folder, overrides = sys.argv[1], sys.argv[2], sys.argv[3:]
 print("ran", os.environ.get("CUDA_VISIBLE_DEVICES"))
 open(folder + "/config.yaml", "w").write("recipe: {lr: 0.01}")
-result = {"metrics": {"val/miou": 0.25, "val/miou_ss": 0.5}}
+result = {"metrics": {"val/miou": 0.25, "val/miou_ss": 0.5}, "iou": {}, "model": {"backbone": "b", "output_stride": 8,
+          "upsampling": "jpu", "head": "fcn"}, "data": "shapes", "seed": 0, "commit": None, "versions": {},
+          "device": "cpu", "parameters": 1, "gflops": 1.0, "seconds": 1.0}
 open(folder + "/result.json", "w").write(json.dumps(result))
 """
 FAULTS = {

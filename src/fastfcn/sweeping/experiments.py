@@ -11,6 +11,7 @@ import yaml
 from hydra.core.config_store import ConfigStore
 
 from fastfcn.optional import require
+from fastfcn.reading import read_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "experiments"
@@ -43,10 +44,7 @@ def read_experiment(name: str) -> Experiment:
     if name not in known_experiments():
         raise ValueError(f"experiment={name} is no table under experiments/; choose one of {_listed()}")
     path = FOLDER / name / "sweep.yaml"
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {error}") from error
+    content = read_yaml(path)
     if not isinstance(content, dict) or not {"protocol", "rows"} <= set(content) <= KEYS:
         raise ValueError(f"{path} must hold protocol and rows, and may hold seeds and options, nothing else")
     rows = content["rows"]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.composition import plain
+from fastfcn.reading import read_yaml
 from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.naming import folder_name, split_override, varied_keys
 from fastfcn.sweeping.needs import needs_of
@@ -99,7 +99,7 @@ def require_same_configuration(planned: Planned) -> None:
     file = planned.job.folder / "config.yaml"
     if not file.exists():
         return
-    before, now = _leaves(yaml.safe_load(file.read_text()) or {}), _leaves(planned.config)
+    before, now = _leaves(read_yaml(file) or {}), _leaves(planned.config)
     for key in sorted(before.keys() & now.keys()):
         if before[key] != now[key] and not key.startswith(MAY_CHANGE):
             raise ValueError(

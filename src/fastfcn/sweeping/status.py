@@ -2,15 +2,19 @@
 
 import csv
 import json
-import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import TypeAdapter
+
 from fastfcn.files import write_atomically
+from fastfcn.reading import open_regular, read_bytes
+from fastfcn.reporting.schema import read_result
 
 TAIL = 100_000
+STATUS_BYTES = 100_000
 State = Literal["queued", "running", "done", "failed", "preempted"]
 
 
@@ -38,10 +42,10 @@ class Status:
 
 
 def read_status(folder: Path) -> Status | None:
-    """Read a job's status; None if it has none yet."""
+    """Read a job's status; None if it has none yet, or none that can be read."""
     try:
-        return Status(**json.loads((folder / "status.json").read_text()))
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        return TypeAdapter(Status).validate_json(read_bytes(folder / "status.json", STATUS_BYTES))
+    except (OSError, ValueError):
         return None
 
 
@@ -63,14 +67,14 @@ def read_progress(folder: Path) -> Progress | None:
     try:
         rows = [row for row in csv.DictReader(_head_and_tail(folder / "metrics.csv")) if row.get("val/miou")]
         return Progress(int(rows[-1]["epoch"]) + 1, float(rows[-1]["val/miou"])) if rows else None
-    except (OSError, ValueError, KeyError):  # not there, or being written
+    except (OSError, ValueError, KeyError, csv.Error):  # not there, or being written
         return None
 
 
 def _head_and_tail(path: Path) -> list[str]:
     """Return the first line of a file and the whole lines within its last TAIL bytes: it is read every second."""
-    with path.open("rb") as file:
-        head = file.readline()
+    with open_regular(path) as file:
+        head = file.readline(TAIL)
         begin = max(len(head), path.stat().st_size - TAIL)
         file.seek(begin)
         lines = file.read().decode(errors="replace").splitlines()
@@ -80,8 +84,6 @@ def _head_and_tail(path: Path) -> list[str]:
 def read_score(folder: Path) -> float | None:
     """Return the mIoU of a finished job, by its table's protocol where it has one."""
     try:
-        metrics = json.loads((folder / "result.json").read_text())["metrics"]
-    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+        return read_result(folder / "result.json").score
+    except (OSError, ValueError):
         return None
-    scores = [value for name, value in metrics.items() if "/miou" in name and math.isfinite(value)]
-    return scores[-1] if scores else None

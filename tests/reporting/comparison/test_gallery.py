@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fastfcn.reporting.comparison.gallery import SIDE, build_gallery, data_uri
+from fastfcn.reporting.comparison.gallery import SIDE, build_gallery, data_uri, panel
 from fastfcn.reporting.comparison.report import Report
 from tests.reporting.comparison.synthetic import COLOURS
 
@@ -51,4 +51,6 @@ def test_a_photograph_takes_little_room(tmp_path: Path) -> None:
 
 def test_a_damaged_picture_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    assert data_uri(tmp_path / "bad.png") is None
+    shown = panel("bad", tmp_path / "bad.png")
+    assert shown.source is None
+    assert shown.reason.startswith(f"{tmp_path}/bad.png is no sound picture")

@@ -86,7 +86,8 @@ def _line(line: Line, speeds: Mapping[str, Entry]) -> tuple[Cell, ...]:
 
 
 def _missing(missing: Missing, speeds: Mapping[str, Entry]) -> tuple[Cell, ...]:
-    ours = (word(missing.row), BLANK, BLANK, Cell(MISSING), number(0, "d"), _published(missing.reference))
+    text = f"{MISSING}: {missing.reason}" if missing.reason else MISSING
+    ours = (word(missing.row), BLANK, BLANK, Cell(text), number(0, "d"), _published(missing.reference))
     return *ours, *(BLANK for _ in range(FPS - len(ours))), *_speed(missing.row, missing.reference, speeds)
 
 

@@ -1,16 +1,17 @@
 """Learning curves of a row: the mean and the range over its seeds."""
 
-import csv
 import math
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastfcn.reading import read_rows
 from fastfcn.reporting.comparison.table import Line
 
 METRICS = "metrics.csv"  # written beside result.json
 VALIDATION = "val/miou"
 LOSS = "train/loss"
+GREATEST_STEP, GREATEST = 10**12, 1e12  # beyond them nothing can be drawn
 POINTS = 40  # a curve of more is averaged over intervals of this number
 
 
@@ -30,26 +31,34 @@ class Curve:
 
 
 def read_metric(path: Path, metric: str) -> dict[int, float]:
-    """Read the values of `metric` by steps done, without rows that a kill cut short and values that are not finite.
+    """Read the values of `metric` by steps done, without rows that a kill cut short and values that cannot be drawn.
 
-    Raises FileNotFoundError.
+    Raises OSError, or ValueError, in one line, for a file that is damaged.
     """
     values: dict[int, float] = {}
-    with path.open(newline="") as stream:
-        for row in csv.DictReader(stream):
-            try:
-                step, value = int(row["step"]), float(row[metric])
-            except (KeyError, TypeError, ValueError):
-                continue
-            if math.isfinite(value):
-                values[step + 1] = value  # logged at the index of the step
+    for row in read_rows(path):
+        try:
+            step, value = int(row["step"]), float(row[metric])
+        except (KeyError, ValueError):
+            continue
+        if 0 <= step < GREATEST_STEP and abs(value) < GREATEST:
+            values[step + 1] = value  # logged at the index of the step
     return values
 
 
-def curve_of(line: Line, metric: str) -> Curve | None:
-    """Join the seeds of a row at the steps that all of them logged; None without any."""
-    paths = [run.folder / METRICS for run in line.runs]
-    series = [thinned(read_metric(path, metric)) for path in paths if path.is_file()]
+def curve_of(line: Line, metric: str, faults: list[str]) -> Curve | None:
+    """Join the seeds of a row at the steps that all of them logged; None without any.
+
+    A file that cannot be read costs its own run, and a line in `faults`.
+    """
+    series = []
+    for path in (run.folder / METRICS for run in line.runs):
+        try:
+            series.append(thinned(read_metric(path, metric)))
+        except FileNotFoundError:
+            continue
+        except (ValueError, OSError) as error:
+            faults.append(str(error))
     steps = sorted(set.intersection(*(set(values) for values in series))) if series else []
     if not steps:
         return None

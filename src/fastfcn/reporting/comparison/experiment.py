@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from fastfcn.reading import read_bytes, read_yaml
 
 README = "README.md"
 SWEEP = "sweep.yaml"
+README_BYTES = 1_000_000
 FENCE = "```"
 
 
@@ -22,7 +23,7 @@ class Introduction:
 def read_introduction(folder: Path) -> Introduction:
     """Read the head of README.md; without one, the folder's name is the title."""
     path = folder / README
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = read_bytes(path, README_BYTES).decode(errors="replace").splitlines() if path.exists() else []
     title = next((line.removeprefix("# ") for line in lines if line.startswith("# ")), folder.name)
     text = "\n".join(line for line in lines if not line.startswith("# "))
     before, _, after = text.partition(FENCE)
@@ -35,10 +36,7 @@ def read_rows(folder: Path) -> dict[str, str]:
     path = folder / SWEEP
     if not path.exists():
         return {}
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path)
     rows = content.get("rows") if isinstance(content, dict) else None
     if not isinstance(rows, dict):
         raise ValueError(f"{path} holds no mapping of rows (rows: NAME: OPTIONS)")

@@ -19,6 +19,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#5
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":")
 STYLE: dict[Any, Any] = {
+    "text.parse_math": False,  # names come from files: a dollar is a dollar
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "fastfcn",  # the same data give the same file
     "font.family": "sans-serif",

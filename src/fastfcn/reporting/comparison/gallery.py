@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from fastfcn.reporting.comparison.table import Line
+from fastfcn.safe_pictures import read_picture
 
 IMAGES, TRUTH, PREDICTIONS = "images", "truth", "predictions"  # folders beside result.json
 COUNT = 6  # pictures shown
@@ -21,10 +22,11 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture (a data URI, None where there is none) and what it shows."""
+    """A picture (a data URI, None where there is none, and then the reason) and what it shows."""
 
     title: str
     source: str | None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,18 @@ def _panels(name: str, folders: dict[str, Path]) -> Iterator[Panel]:
     for kind, title in ((IMAGES, "image"), (TRUTH, "truth")):
         found = [path for folder in folders.values() for path in _pictures(folder / kind, name)]
         if found:
-            yield Panel(title, data_uri(found[0]))
+            yield panel(title, found[0])
     for label, folder in folders.items():
         path = next(_pictures(folder / PREDICTIONS, name), None)
-        yield Panel(label, None if path is None else data_uri(path))
+        yield Panel(label, None) if path is None else panel(label, path)
+
+
+def panel(title: str, path: Path) -> Panel:
+    """Show a picture, or say why it cannot be shown."""
+    try:
+        return Panel(title, data_uri(path))
+    except (ValueError, OSError) as error:
+        return Panel(title, None, f"{error}"[:200])
 
 
 def _pictures(folder: Path, stem: str | None = None) -> Iterator[Path]:
@@ -68,13 +78,14 @@ def _pictures(folder: Path, stem: str | None = None) -> Iterator[Path]:
                 yield path
 
 
-def data_uri(path: Path) -> str | None:
-    """Encode a picture for the page, no larger than SIDE; a label map keeps its palette. None if it is damaged."""
-    try:
-        with Image.open(path) as opened:
-            picture = opened.copy() if opened.mode == "P" else opened.convert("RGB")
-    except (OSError, SyntaxError):  # what Pillow raises for a broken PNG
-        return None
+def data_uri(path: Path) -> str:
+    """Encode a picture for the page, no larger than SIDE; a label map keeps its palette.
+
+    Raises OSError, or ValueError, in one line, if it is damaged, or a link out of its run's folder.
+    """
+    picture = read_picture(path, within=path.parents[1])
+    if picture.mode != "P":
+        picture = picture.convert("RGB")
     picture.thumbnail((SIDE, SIDE))  # of a palette's indices Pillow takes the nearest, it mixes none
     kind, content = "png", _encoded(picture, "PNG", optimize=True)
     if picture.mode != "P" and len(content) > LARGE_PNG:
@@ -101,8 +112,7 @@ def _legend(lines: Sequence[Line]) -> tuple[tuple[str, str], ...]:
 
 def _palette(path: Path) -> list[str]:
     try:
-        with Image.open(path) as picture:
-            flat = picture.getpalette() or []
-    except (OSError, SyntaxError):
+        flat = read_picture(path, within=path.parents[1]).getpalette() or []
+    except (OSError, ValueError):
         return []
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in zip(*[iter(flat)] * 3, strict=False)]

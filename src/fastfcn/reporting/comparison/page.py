@@ -38,6 +38,7 @@ class Section:
     scatter: Markup | None
     front: str
     curves: Markup | None
+    faults: list[str]
     gallery: Gallery | None
     hidden: bool
     iou: dict[str, dict[str, float | None]]
@@ -73,6 +74,8 @@ def _section(name: str, table: Table, report: "Report") -> Section:
     order = ranked(table.lines)
     shown = table.group.data in report.shown
     picture, front = _scatter(name, table, report.speeds.compared)
+    faults: list[str] = []
+    curves = _curves(name, table, faults)
     return Section(
         name=name,
         title=str(table.group),
@@ -82,7 +85,8 @@ def _section(name: str, table: Table, report: "Report") -> Section:
         notes=notes(table),
         scatter=picture,
         front=front,
-        curves=_curves(name, table),
+        curves=curves,
+        faults=list(dict.fromkeys(faults)),
         gallery=build_gallery(table.lines) if shown else None,
         hidden=has_pictures(table.lines) and not shown,
         iou={line.label: line.iou for line in table.lines},
@@ -109,9 +113,9 @@ def _point(line: Line, cost: float) -> Point:
     return Point(line.label, cost, 100 * line.miou.mean, 100 * min(values), 100 * max(values))
 
 
-def _curves(name: str, table: Table) -> Markup | None:
+def _curves(name: str, table: Table, faults: list[str]) -> Markup | None:
     labels = [line.label for line in table.lines]
-    scores, losses = (_curves_of(table, metric) for metric in (VALIDATION, LOSS))
+    scores, losses = (_curves_of(table, metric, faults) for metric in (VALIDATION, LOSS))
     panels = {
         "mIoU of validation crops while training, %": {label: curve.in_percent() for label, curve in scores.items()},
         "training loss": losses,
@@ -120,8 +124,8 @@ def _curves(name: str, table: Table) -> Markup | None:
     return Markup(learning_curves(shown, labels, name=f"{name}-curves")) if shown else None
 
 
-def _curves_of(table: Table, metric: str) -> dict[str, Curve]:
-    found = {line.label: curve_of(line, metric) for line in table.lines}
+def _curves_of(table: Table, metric: str, faults: list[str]) -> dict[str, Curve]:
+    found = {line.label: curve_of(line, metric, faults) for line in table.lines}
     return {label: curve for label, curve in found.items() if curve is not None}
 
 

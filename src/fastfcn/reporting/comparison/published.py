@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fastfcn.reading import read_yaml
 
 NAME = "published.yaml"
 
@@ -104,9 +105,7 @@ def read_published(folder: Path) -> Published:
     if not path.exists():
         return Published()
     try:
-        return Published.model_validate(yaml.safe_load(path.read_text()) or {})
+        return Published.model_validate(read_yaml(path) or {})
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error

@@ -55,7 +55,7 @@ def build_report(folder: Path, roots: Sequence[Path], *, shown: Iterable[str] = 
         found.runs,
         found.left_out,
         published,
-        tuple(build_tables(found.runs, rows, published)),
+        tuple(build_tables(found.runs, rows, published, found.reasons)),
         read_speeds(folder, sweep),
         frozenset((FREE, *shown)),
     )

@@ -1,51 +1,29 @@
 """Result files of an experiment: found, checked, and read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
+
+from fastfcn.reading import find, read_bytes
+from fastfcn.reporting import schema
+from fastfcn.reporting.schema import RESULT_BYTES, Number, Text, explain
 
 NAME = "result.json"
 JOB_FIELDS = ("experiment", "row")  # null or absent where no experiment was run
 
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+class Result(schema.Result):
+    """What a sweep's job measured."""
 
-class Model(BaseModel):
-    """The parts of a network, named as in the configuration."""
-
-    model_config = ConfigDict(frozen=True)
-
-    backbone: str
-    output_stride: int
-    upsampling: str
-    head: str
-
-
-class Result(BaseModel):
-    """What a sweep's job measured; `metrics` and `iou` are fractions, a class that occurs nowhere has no IoU."""
-
-    model_config = ConfigDict(frozen=True)
-
-    experiment: str
-    row: str
-    data: str
-    split: str
-    protocol: str
-    seed: int
-    steps: int
-    metrics: dict[str, float]
-    iou: dict[str, Fraction | None]
-    model: Model
-    commit: str | None
-    versions: dict[str, str]
-    device: str
-    parameters: int
-    gflops: Amount
-    seconds: Amount
+    experiment: Text
+    row: Text
+    split: Text
+    protocol: Text
+    seed: Number
+    steps: Number
 
     @model_validator(mode="after")
     def _require_scores(self) -> "Result":
@@ -85,16 +63,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Collection:
-    """The runs of an experiment, and a line on every file that was left out."""
+    """The runs of an experiment, a line on every file that was left out, and the reason by row (ROW/seedN)."""
 
     runs: tuple[Run, ...]
     left_out: tuple[str, ...]
+    reasons: Mapping[str, str]
 
 
 def collect(roots: Iterable[Path], experiment: str) -> Collection:
     """Read every result.json below `roots` that a job of `experiment` wrote; where two tell of one run, the first."""
     runs: dict[tuple[Any, ...], Run] = {}
-    left_out: list[str] = []
+    reasons: dict[Path, str] = {}
     for path in _files(roots):
         try:
             run = Run(path.parent, read_result(path, experiment))
@@ -102,37 +81,30 @@ def collect(roots: Iterable[Path], experiment: str) -> Collection:
             if known is not run and known.result != run.result:
                 raise ValueError(f"another run of row {run.result.row}, seed {run.result.seed} than {known.folder}")
         except (ValueError, OSError) as error:
-            left_out.append(f"{path}: {error}")
-    return Collection(tuple(runs.values()), tuple(left_out))
+            reasons[path] = str(error).removeprefix(f"{path} ")
+    return Collection(
+        tuple(runs.values()),
+        tuple(f"{path}: {reason}" for path, reason in reasons.items()),
+        {path.parent.parent.name: reason[:80] for path, reason in reversed(reasons.items())},
+    )
 
 
 def read_result(path: Path, experiment: str) -> Result:
     """Read one result file. Raises ValueError, in one line, if it is damaged or no job of `experiment` wrote it."""
     try:
-        result = Result.model_validate_json(path.read_bytes())
+        result = Result.model_validate_json(read_bytes(path, RESULT_BYTES))
     except ValidationError as error:
-        raise ValueError(_explain(error)) from error
+        places = {fault["loc"][:1] for fault in error.errors(include_input=False)}
+        other = any((field,) in places for field in JOB_FIELDS)
+        raise ValueError("not written by a job of an experiment" if other else explain(error)) from error
     if result.experiment != experiment:
         raise ValueError(f"a result of experiment={result.experiment}")
     return result
 
 
-def _explain(error: ValidationError) -> str:
-    faults = error.errors()
-    if any(fault["loc"][:1] == (field,) for fault in faults for field in JOB_FIELDS):
-        return "not written by a job of an experiment"
-    missing = [".".join(map(str, fault["loc"])) for fault in faults if fault["type"] == "missing"]
-    if missing:
-        return f"damaged, it lacks {', '.join(missing)}"
-    first = faults[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"damaged, {f'{place}: ' if place else ''}{first['msg'].removeprefix('Value error, ')}"
-
-
 def _files(roots: Iterable[Path]) -> list[Path]:
     """List each result file once, also where one root lies within another, in the order of the roots."""
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for root in roots:
-        for path in sorted(root.rglob(NAME)):
-            found.setdefault(path.resolve(), path)
+        found = {**found, **{place: path for place, path in find(root, NAME).items() if place not in found}}
     return list(found.values())

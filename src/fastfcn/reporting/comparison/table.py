@@ -1,9 +1,10 @@
 """An experiment's table: a line a row, averaged over seeds, beside the published numbers."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 from fastfcn.reporting.comparison.published import Conditions, Published, Reference, nearest
 from fastfcn.reporting.comparison.runs import Run
@@ -88,10 +89,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Missing:
-    """A row of the experiment without a result."""
+    """A row of the experiment without a result; `reason` says what is wrong with one that is there."""
 
     row: str
     reference: Reference | None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,18 +105,29 @@ class Table:
     missing: tuple[Missing, ...]
 
 
-def build_tables(runs: Sequence[Run], rows: Sequence[str], published: Published) -> list[Table]:
-    """Make a table of every group; `rows` are all that the experiment has, in its order."""
+def build_tables(
+    runs: Sequence[Run], rows: Sequence[str], published: Published, reasons: Mapping[str, str] = MappingProxyType({})
+) -> list[Table]:
+    """Make a table of every group; `rows` are all that the experiment has, in its order.
+
+    `reasons` say of rows why a result of theirs was left out.
+    """
     groups = sorted({Group.of(run) for run in runs}, key=lambda group: (group.data, -group.steps, str(group)))
-    return [_table(group, [run for run in runs if Group.of(run) == group], rows, published) for group in groups]
+    return [
+        _table(group, [run for run in runs if Group.of(run) == group], rows, published, reasons) for group in groups
+    ]
 
 
-def _table(group: Group, runs: Sequence[Run], rows: Sequence[str], published: Published) -> Table:
+def _table(
+    group: Group, runs: Sequence[Run], rows: Sequence[str], published: Published, reasons: Mapping[str, str]
+) -> Table:
     present = dict.fromkeys(run.result.row for run in runs)
     order = [*(row for row in rows if row in present), *sorted(row for row in present if row not in rows)]
     lines = [line for row in order for line in _lines(row, [run for run in runs if run.result.row == row], published)]
     conditions = Conditions(group.data, group.split, group.protocol, lines[0].runs[0].result.model.backbone)
-    missing = [Missing(row, nearest(published, row, conditions)) for row in rows if row not in present]
+    missing = [
+        Missing(row, nearest(published, row, conditions), reasons.get(row, "")) for row in rows if row not in present
+    ]
     return Table(group, tuple(lines), tuple(missing))
 
 
