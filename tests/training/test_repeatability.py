@@ -1,6 +1,7 @@
 """The same seed gives the same run: unbroken, resumed after SIGKILL, or spread over two processes."""
 
 import csv
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import torch
 
 from fastfcn.sweeping.process import PREEMPTED
 from fastfcn.training.callbacks import EpochLog
-from tests.conftest import TINY_RUN
+from tests.conftest import TINY_RUN, call_train
 
 ROOT = Path(__file__).parents[2]
 # 16 images in batches of 4, so 4 steps an epoch, and a checkpoint after every second but the last of an epoch
@@ -57,33 +58,29 @@ def call(run_dir: Path, *arguments: str) -> None:
 
 def kill(run_dir: Path, *arguments: str, hook: str, at_step: int, saved_step: int) -> None:
     """Start train.py, have it wait in `hook` after `at_step`, and SIGKILL it there, workers included."""
-    program = WAIT.format(hook=hook, at_step=at_step, sign=run_dir / "waiting")
-    command = [sys.executable, "-c", program, *RUN, *arguments, f"hydra.run.dir={run_dir}"]
-    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL, start_new_session=True)
+    context = multiprocessing.get_context("spawn" if torch.cuda.is_available() else "fork")  # a fork spares the imports
+    process = context.Process(target=train_and_wait, args=(run_dir, arguments, hook, at_step))
+    process.start()
     deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and process.poll() is None and not (run_dir / "waiting").exists():
+    while time.monotonic() < deadline and process.is_alive() and not (run_dir / "waiting").exists():
         time.sleep(0.05)
-    assert process.poll() is None, "it should have been waiting"
+    assert process.is_alive(), "it should have been waiting"
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.join()
     assert torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == saved_step
 
 
-# train.py as it is, except that it stops and waits for its end: what was done since the last checkpoint is lost
-WAIT = """
-import sys, time
-from pathlib import Path
-sys.path.insert(0, "src")
-sys.argv[0] = "src/train.py"
-from fastfcn.training.callbacks import EpochLog
-def wait(self, trainer, *_):
-    if trainer.global_step == {at_step}:
-        Path("{sign}").touch()
-        time.sleep(600)
-EpochLog.{hook} = wait
-import train
-train.main()
-"""
+def train_and_wait(run_dir: Path, arguments: tuple[str, ...], hook: str, at_step: int) -> None:
+    """Run train.py as it is, except that it stops and waits for its end: what was done since last.ckpt is lost."""
+
+    def wait(self, trainer, *_) -> None:
+        if trainer.global_step == at_step:
+            (run_dir / "waiting").touch()
+            time.sleep(600)
+
+    os.setsid()
+    setattr(EpochLog, hook, wait)
+    call_train(*RUN, *arguments, f"hydra.run.dir={run_dir}")
 
 
 def test_the_same_seed_gives_the_same_losses(unbroken: Path, tmp_path: Path, script) -> None:
