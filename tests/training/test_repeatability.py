@@ -1,4 +1,4 @@
-"""The same seed gives the same run: unbroken, resumed after SIGKILL, or spread over two processes."""
+"""The same seed gives the same run: unbroken, or resumed after SIGKILL."""
 
 import csv
 import multiprocessing
@@ -142,34 +142,3 @@ def test_stopped_by_a_signal_and_resumed_equals_unbroken(
     assert losses(tmp_path) == losses(unbroken)
     assert column(tmp_path, "val/miou") == column(unbroken, "val/miou")
     assert_same_weights(tmp_path, unbroken)
-
-
-def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
-    """DDP over gloo against one process with the same global batch; dropout and augmentation off, statistics frozen."""
-    plainly = ("recipe.frozen_bn=true", "recipe.epochs=2", "augmentation.flip=0")
-    program = tmp_path / "train_without_dropout.py"  # a file, for Lightning starts rank 1 from it
-    program.write_text(WITHOUT_DROPOUT)
-    for name, options in {
-        "one": ("recipe.batch_size=4",),
-        "two": ("recipe.batch_size=2", "trainer=ddp", "devices=2", "trainer.accelerator=cpu"),
-    }.items():
-        command = [sys.executable, str(program), *RUN, *options, *plainly, f"hydra.run.dir={tmp_path / name}"]
-        run = subprocess.run(
-            command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False
-        )
-        assert run.returncode == 0, run.stderr[-3000:]
-    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
-    assert len(one) == len(two) == 8
-    assert two[:5] == pytest.approx(one[:5], abs=1e-4)
-    for name in ("val/miou", "val/pixacc"):  # every image is scored once by either
-        assert column(tmp_path / "one", name) == pytest.approx(column(tmp_path / "two", name), abs=1e-3)
-
-
-WITHOUT_DROPOUT = f"""
-import sys
-sys.path.insert(0, {str(ROOT / "src")!r})
-import torch
-torch.nn.Dropout2d.forward = lambda self, x: x
-import train
-train.main()
-"""

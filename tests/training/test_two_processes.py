@@ -2,6 +2,8 @@
 
 import csv
 import itertools
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +16,8 @@ from fastfcn.data.shapes import PALETTE, Shapes
 from fastfcn.reporting.pictures import GAP
 from fastfcn.training import telemetry
 from fastfcn.training.module import SegmentationModule
-from tests.conftest import TINY_RUN
+from tests.conftest import TINY_RUN, call_train
+from tests.training.test_repeatability import RUN, column, losses
 from tests.two_processes import Pair, call_script
 
 SMALLER = ("model=fcn_jpu", "suggested.width=16", "augmentation.crop_size=32", "recipe.workers=0")
@@ -73,3 +76,27 @@ def test_every_picture_has_the_number_of_its_image(pair: Pair, trained: Path, tm
         side = 3 * 64  # enlarged
         shown = np.array(Image.open(tmp_path / "pictures" / f"{index:05d}.png"))[-side:, side + GAP : 2 * side + GAP]
         np.testing.assert_array_equal(shown, truth.repeat(3, 0).repeat(3, 1))
+
+
+def train_plainly(script: Callable[..., None], *arguments: str) -> None:
+    """Train without what differs between processes: dropout, augmentation, statistics of their own batches."""
+    plainly = ("recipe.frozen_bn=true", "recipe.epochs=2", "augmentation.flip=0", "recipe.workers=0")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.Dropout2d, "forward", lambda _, x: x)
+        script(*RUN, *plainly, *arguments)
+
+
+def train_as_one_of_two(run_dir: Path) -> None:
+    ddp = ("trainer=ddp", "recipe.batch_size=2", f"hydra.run.dir={run_dir}")
+    train_plainly(partial(call_script, "train"), *ddp)
+
+
+def test_two_processes_give_the_losses_of_one(pair: Pair, tmp_path: Path) -> None:
+    """DDP over gloo against one process with the same global batch."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    pair(train_as_one_of_two, two)
+    train_plainly(call_train, "recipe.batch_size=4", f"hydra.run.dir={one}")
+    assert len(losses(one)) == len(losses(two)) == 8
+    assert losses(two)[:5] == pytest.approx(losses(one)[:5], abs=1e-4)
+    for name in ("val/miou", "val/pixacc"):  # every image is scored once by either
+        assert column(one, name) == pytest.approx(column(two, name), abs=1e-3)
