@@ -167,3 +167,9 @@ def test_a_table_without_a_row_is_no_run() -> None:
         require_row({"experiment": "upsampling"})
     require_row({"experiment": "upsampling", "row": "jpu"})
     require_row({})
+
+
+def test_null_is_no_row() -> None:
+    register_experiments(["experiment=null", "row=null"])
+    with pytest.raises(ValueError, match="row=jpu is a row of a table; add experiment=NAME"):
+        register_experiments(["experiment=null", "row=jpu"])

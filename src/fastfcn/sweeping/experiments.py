@@ -107,7 +107,7 @@ def _choices(arguments: Sequence[str]) -> dict[str, str]:
     experiment = choices.get("experiment", "null")
     if "," in experiment:
         raise ValueError(f"experiment={experiment}: one table a command")
-    if experiment == "null" and "row" in choices:
+    if experiment == "null" and choices.get("row", "null") != "null":
         raise ValueError(f"row={choices['row']} is a row of a table; add experiment=NAME, one of {_listed()}")
     return choices
 
