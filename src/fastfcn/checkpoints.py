@@ -18,7 +18,7 @@ from fastfcn.files import write_atomically
 from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.safe_loading import load_plain
-from fastfcn.tensors import named_tensors, require_fitting_weights
+from fastfcn.tensors import named_tensors, require_fitting_weights, shown
 
 NETWORK = "network."  # where the LightningModule keeps the network
 MOST_STEPS = 10**9
@@ -62,7 +62,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 def count(value: Any, name: str) -> int:
     """Return `value` if it is a number of steps, epochs or batches. Raises ValueError for anything else."""
     if type(value) is not int or not 0 <= value <= MOST_STEPS:
-        raise ValueError(f"{name} must be a whole number from 0 to {MOST_STEPS}, got {repr(value)[:100]}")
+        raise ValueError(f"{name} must be a whole number from 0 to {MOST_STEPS}, got {shown(value)}")
     return value
 
 
@@ -86,18 +86,20 @@ class _Numbers(TorchFunctionMode):
         return func(*args, **({"device": "cpu", **kwargs} if func is torch.linspace else kwargs))
 
 
-def outline(model: Mapping[str, Any], num_classes: int) -> Segmenter:
-    """Build a network whose tensors have shapes and no memory, whatever their size."""
-    with torch.device("meta"), _Numbers():
-        return build_network(model, num_classes)
+def outline(model: Mapping[str, Any], num_classes: int, source: Path) -> Segmenter:
+    """Build the network that `source` describes, of tensors that have shapes and no memory, whatever their size."""
+    try:
+        with torch.device("meta"), _Numbers():
+            return build_network(model, num_classes)
+    except ValueError as error:
+        raise ValueError(f"{source} describes no network that can be built: {error}") from error
 
 
-def build_backed(model: Mapping[str, Any], num_classes: int, weights: Mapping[str, Tensor], source: Path) -> Segmenter:
-    """Build a network, filled with `weights`, in eval mode; allocate nothing unless they are its weights.
-
-    Raises ValueError as `build_network` and `load_weights` do.
-    """
-    require_fitting_weights(outline(model, num_classes).state_dict(), weights, source)
+def build_backed(
+    model: Mapping[str, Any], num_classes: int, weights: Mapping[str, Tensor], source: Path, outlined: Segmenter
+) -> Segmenter:
+    """Build a network, filled with `weights`, in eval mode; nothing is allocated unless they fit its outline."""
+    require_fitting_weights(outlined.state_dict(), weights, source)
     network = build_network(model, num_classes)
     load_weights(network, weights, source)
     return network.eval()
@@ -127,8 +129,9 @@ def for_other_classes(checkpoint: Checkpoint, network: Segmenter) -> tuple[dict[
 
 def network_of(checkpoint: Checkpoint) -> Segmenter:
     """Rebuild a checkpoint's network, in eval mode."""
-    description = checkpoint.description
-    return build_backed(description.model, len(description.classes), checkpoint.weights, checkpoint.path)
+    model, num_classes = checkpoint.description.model, len(checkpoint.description.classes)
+    outlined = outline(model, num_classes, checkpoint.path)
+    return build_backed(model, num_classes, checkpoint.weights, checkpoint.path, outlined)
 
 
 @overload

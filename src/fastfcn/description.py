@@ -67,12 +67,15 @@ class Description:
     def __post_init__(self) -> None:
         """Check every value, and every name of a class before it is imported."""
         _Plainness().require(asdict(self), "")
+        content = self.to_dict()
         for name, hint in get_type_hints(Description, include_extras=True).items():
-            require_fitting(getattr(self, name), hint, name)
+            require_fitting(content[name], hint, name)
         if len(self.palette) != len(self.classes):
             raise ValueError(f"palette has {len(self.palette)} colours for {len(self.classes)} classes")
         for name in ("model", "data", "recipe", "augmentation"):
             node = getattr(self, name)
+            if PARTIAL in node:
+                raise ValueError(f"{name}.{PARTIAL} is not an option")
             if node or name == "model":
                 _require_own_targets(node, name)
                 check_keys(node, name, given=["num_classes"] if name == "model" else [])

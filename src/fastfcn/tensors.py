@@ -57,3 +57,8 @@ def require_none(said: str, **faults: list[str]) -> None:
     ]
     if found:
         raise ValueError(f"{said}: {'; '.join(found)}")
+
+
+def shown(value: Any) -> str:
+    """Write any value in one short line."""
+    return " ".join(repr(value).split())[:100]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fastfcn.checkpoints import NETWORK, build_backed, outline
 from fastfcn.composition import typed
+from fastfcn.data.folder import MAX_CLASSES
 from fastfcn.data.opening import build_data
 from fastfcn.data.palette import voc_palette
 from fastfcn.description import Description
@@ -47,11 +48,7 @@ def import_checkpoint(config: DictConfig) -> None:
     if is_backbone(weights):
         import_backbone(weights, source, Path(settings.output))
         return
-    translation = translate(weights, source, settings.output_stride)
-    description = _describe(translation, settings.data)
-    shapes = outline(translation.model, translation.num_classes)
-    weights = with_counters(translation.weights, shapes)
-    network = build_backed(translation.model, translation.num_classes, weights, source)
+    translation, description, network = rebuild(weights, source, settings)
     content = {
         "state_dict": {NETWORK + name: tensor for name, tensor in network.state_dict().items()},
         "hyper_parameters": description.to_dict(),
@@ -64,6 +61,18 @@ def import_checkpoint(config: DictConfig) -> None:
         f"{network.backbone.output_stride}, {translation.num_classes} classes, {len(translation.weights)} tensors"
     )
     print(f"not used: {', '.join(translation.unused) or 'none'}")
+
+
+def rebuild(
+    weights: dict[str, Tensor], source: Path, settings: ImportConfig
+) -> tuple[Translation, Description, Segmenter]:
+    """Find out the network that `weights` are of, and build it with them. Raises ValueError if they are of none."""
+    translation = translate(weights, source, settings.output_stride)
+    description = _describe(translation, settings.data)
+    model, num_classes = translation.model, translation.num_classes
+    outlined = outline(model, num_classes, source)
+    complete = with_counters(translation.weights, outlined)
+    return translation, description, build_backed(model, num_classes, complete, source, outlined)
 
 
 def with_counters(weights: Mapping[str, Tensor], network: Segmenter) -> dict[str, Tensor]:
@@ -99,6 +108,8 @@ def translate(weights: dict[str, Tensor], source: Path, output_stride: int | Non
     for family in FAMILIES:
         if family.recognise(weights):
             translation: Translation = family.translate(weights, output_stride)
+            if not 1 < translation.num_classes <= MAX_CLASSES:
+                raise ValueError(f"{source} has {translation.num_classes} classes, and 2 to {MAX_CLASSES} are allowed")
             return translation
     raise ValueError(
         f"{source} is neither the authors' FastFCN (pretrained.*, head.*) nor mmsegmentation's "

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fastfcn.checkpoints import NETWORK, AtomicCheckpointIO, Checkpoint, count, read_checkpoint
 from fastfcn.safe_loading import load_plain
-from fastfcn.tensors import named_tensors, require_fitting_weights
+from fastfcn.tensors import named_tensors, require_fitting_weights, shown
 from fastfcn.training.callbacks import BestCheckpoint
 from fastfcn.training.conclusion import Parts
 from fastfcn.training.recipe import Recipe, build_optimiser, parameter_groups, poly_schedule
@@ -72,7 +72,8 @@ def restored(content: Mapping[str, Any], parts: Parts, resumed: Checkpoint) -> d
         **_optimisation(content, module.network, module.recipe),
     }
     place, scaler = type(loaders).__qualname__, trainer.precision_plugin.state_dict()
-    state[place] = {name: count(value, f"{place}.{name}") for name, value in _part(content, place).items()}
+    if found := _part(content, place):
+        state[place] = {name: count(found.get(name), f"{place}.{name}") for name in ("epoch", "batch")}
     if scaler:
         name = type(trainer.precision_plugin).__qualname__
         state[name] = like(content.get(name), scaler, name)
@@ -86,11 +87,11 @@ def like(value: Any, own: Any, name: str) -> Any:
     """
     if isinstance(own, dict):
         if not isinstance(value, dict):
-            raise ValueError(f"{name} is {_shown(value)}, no dict")
+            raise ValueError(f"{name} is {shown(value)}, no dict")
         return {key: like(value.get(key, each), each, f"{name}.{key}") for key, each in own.items()}
     if isinstance(own, list):
         if not isinstance(value, list) or len(value) != len(own):
-            raise ValueError(f"{name} is {_shown(value)}, no list of {len(own)}")
+            raise ValueError(f"{name} is {shown(value)}, no list of {len(own)}")
         return [
             like(each, other, f"{name}.{index}") for index, (each, other) in enumerate(zip(value, own, strict=True))
         ]
@@ -98,7 +99,7 @@ def like(value: Any, own: Any, name: str) -> Any:
         return None
     if isinstance(own, bool):
         if not isinstance(value, bool):
-            raise ValueError(f"{name} is {_shown(value)}, neither true nor false")
+            raise ValueError(f"{name} is {shown(value)}, neither true nor false")
         return value
     return count(value, name) if isinstance(own, int) else _rate(value, name)
 
@@ -106,18 +107,14 @@ def like(value: Any, own: Any, name: str) -> Any:
 def _part(content: Mapping[str, Any], name: str) -> dict[str, Any]:
     part = content.get(name)
     if not isinstance(part, dict):
-        raise ValueError(f"{name} is {_shown(part)}, no dict")
+        raise ValueError(f"{name} is {shown(part)}, no dict")
     return part
 
 
 def _rate(value: Any, name: str) -> float:
     if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
-        raise ValueError(f"{name} must be 0 or more, got {_shown(value)}")
+        raise ValueError(f"{name} must be 0 or more, got {shown(value)}")
     return float(value)
-
-
-def _shown(value: Any) -> str:
-    return repr(value)[:100]
 
 
 def _require_steps(loops: Mapping[str, Any], step: int, *, epochs: int) -> None:
@@ -146,7 +143,7 @@ def _score(value: Any) -> Tensor | None:
     if value is None:
         return None
     if not isinstance(value, Tensor) or value.dim() or not 0 <= value.item() <= 1:
-        raise ValueError(f"the best score must be a number from 0 to 1, got {_shown(value)}")
+        raise ValueError(f"the best score must be a number from 0 to 1, got {shown(value)}")
     return value.float()
 
 
@@ -158,7 +155,7 @@ def _optimisation(content: Mapping[str, Any], network: nn.Module, recipe: Recipe
     own = optimiser.state_dict()["param_groups"]
     states, schedules = content.get("optimizer_states"), content.get("lr_schedulers")
     if not isinstance(states, list) or len(states) != 1 or not isinstance(states[0], dict):
-        raise ValueError(f"optimizer_states is {_shown(states)}, no list of one dict")
+        raise ValueError(f"optimizer_states is {shown(states)}, no list of one dict")
     rates = [{name: group[name] for name in RATES} for group in own]
     saved = like(states[0].get("param_groups"), rates, "optimizer_states.param_groups")
     parameters = [parameter for group in groups for parameter in group["params"]]
@@ -182,7 +179,8 @@ def _moments(state: Any, parameters: list[nn.Parameter]) -> dict[int, dict[str, 
     for index, moments in state.items():
         found = named_tensors(moments, f"{place}.{index}")
         for name, tensor in found.items():
-            if tensor.shape not in (parameters[index].shape, ()) or not tensor.isfinite().all():
+            shape = () if name == "step" else parameters[index].shape
+            if tensor.shape != shape or not tensor.is_floating_point() or not tensor.isfinite().all():
                 raise ValueError(f"{place}.{index}.{name} is not finite, or of another shape than its parameter")
         kept[index] = {name: tensor.clone() for name, tensor in found.items()}
     return kept
