@@ -92,7 +92,7 @@ class Description:
     @classmethod
     def from_dict(cls, content: Any) -> "Description":
         """Read what `to_dict` wrote. Raises ValueError for anything else."""
-        _Plainness().require(content, "the description")
+        _Plainness().require(content, "")
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             found = content.get("format") if isinstance(content, dict) else "unknown"
             raise ValueError(f"its format is {found}, this version reads {FORMAT}")
@@ -124,9 +124,9 @@ class _Plainness:
                 self.require(value, f"{place}.{key}".lstrip("."), depth + 1)
         elif isinstance(node, list | tuple):
             for index, value in enumerate(node):
-                self.require(value, f"{place}.{index}", depth + 1)
+                self.require(value, f"{place}.{index}".lstrip("."), depth + 1)
         else:
-            _require_scalar(node, place)
+            _require_scalar(node, place or "the description")
 
 
 def _require_key(key: Any, value: Any, place: str) -> None:
@@ -134,7 +134,7 @@ def _require_key(key: Any, value: Any, place: str) -> None:
     if not isinstance(key, str):
         raise ValueError(f"a key of {place or 'the description'} is {key!r}, no text; refused")
     if key.startswith("_") and key != TARGET and not (key == PARTIAL and value is True):
-        raise ValueError(f"{place} holds {key}, which no description does; refused")
+        raise ValueError(f"{place or 'the description'} holds {key}, which no description does; refused")
 
 
 def _require_scalar(value: Any, place: str) -> None:
