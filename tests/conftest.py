@@ -1,16 +1,24 @@
 """Shared fixtures: tiny networks and runs, composed and called in this process."""
 
+import atexit
 import importlib
 import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["WANDB_MODE"] = "offline"
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # one folder for what all processes of the tests leave, those that are killed included; pytest keeps its own place
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="fastfcn-tests-")
+    atexit.register(lambda folder, owner: owner == os.getpid() and shutil.rmtree(folder, ignore_errors=True),
+                    tempfile.tempdir, os.getpid())  # fmt: skip
 
 import pytest
 import torch

@@ -16,6 +16,7 @@ from fastfcn.sweeping.gpus import lease, visible_gpus
 from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.local import LocalBackend
 from fastfcn.sweeping.needs import Needs
+from fastfcn.sweeping.plan import sweep_name
 from fastfcn.sweeping.status import read_status
 from tests.sweeping.test_execution import job_in
 
@@ -254,3 +255,15 @@ def test_datasets_as_a_dimension_have_folders_of_their_own(
         "outputs/sweeps/upsampling/shapes/jpu/seed0", "outputs/sweeps/upsampling/folder/jpu/seed0",
         "mine/jpu/seed0,data=shapes", "mine/jpu/seed0,data=folder",
     }  # fmt: skip
+
+
+def test_the_runs_of_a_sweep_without_a_table_have_its_name(
+    stub, script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub["seed=0"] = DONE + "print('group', os.environ.get('WANDB_RUN_GROUP'))"
+    for own, group in ((None, "rates"), ("mine", "mine")):
+        if own:
+            monkeypatch.setenv("WANDB_RUN_GROUP", own)
+        script("train", "-m", "seed=0", f"hydra.sweep.dir={tmp_path}/{group}/rates")
+        assert f"group {group}" in (tmp_path / group / "rates" / "run" / "job.log").read_text()
+    assert sweep_name(Path("outputs/sweeps/2026-01-31/12-30-59")) == "2026-01-31 12-30-59"

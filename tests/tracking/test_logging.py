@@ -4,9 +4,11 @@ import csv
 from pathlib import Path
 
 import pytest
+import wandb
 
 from fastfcn.tracking.identity import identify, last_id
-from fastfcn.tracking.logging import csv_logger
+from fastfcn.tracking.logging import Logging, RunLogger, csv_logger
+from fastfcn.tracking.offline import read_runs
 from tests.conftest import TINY_RUN
 
 NETWORK = {"backbone": "tu-resnet18", "output_stride": 8, "upsampling": "none", "head": "psp"}
@@ -113,3 +115,16 @@ def test_a_damaged_file_of_metrics_is_set_aside(tmp_path: Path, caplog: pytest.L
     resumed.save()
     assert (tmp_path / "metrics.csv.old1").read_bytes() == b"\x00\xff\n"
     assert (tmp_path / "metrics.csv").read_text().split() == ["loss,step", "1.0,4"]
+
+
+def test_a_run_without_a_table_takes_its_sweeps_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_RUN_GROUP", "rates")
+    wandb.teardown()  # it reads the environment once
+    options = Logging("offline", "tests", None, images=0, images_every=1, checkpoint=False)
+    for experiment, group in ((None, "rates"), ("heads", "heads")):
+        identity = identify(network=NETWORK, data="shapes", seed=0, experiment=experiment, row=None, folders=())
+        logger = RunLogger(options, tmp_path / group, config={}, identity=identity)
+        logger.log_metrics({"loss": 1.0}, step=0)
+        logger.close(0)
+        wandb.teardown()
+        assert [run.group for run in read_runs([tmp_path / group])] == [group]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from fastfcn.sweeping.job import Job, clean_environment
+from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.process import PREEMPTED, STOP_SIGNALS, Ending, run_to_its_end
 from fastfcn.sweeping.status import State, Status, read_status, write_status
 
@@ -100,7 +100,7 @@ def _attempt(job: Job, status: Status, environment: Mapping[str, str], should_st
     ending = run_to_its_end(
         job.command(),
         log=job.log,
-        environment={**clean_environment(), **environment},
+        environment={**job.environment(), **environment},
         directory=job.directory,
         timeout=None if job.timeout is None else 60 * job.timeout,
         should_stop=should_stop,

@@ -17,7 +17,8 @@ RANKS = {"RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SI
 class Job:
     """A job: `overrides` for `script`, called in `directory`, whose run's folder is `folder`.
 
-    `timeout` is in minutes, `launch` names the command that started it; `resumable` says that the script takes resume=.
+    `timeout` is in minutes, `launch` names the command that started it; `resumable` says that the script takes resume=;
+    `sweep` is what its runs are called together where no experiment names them.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Job:
     timeout: float | None
     resumable: bool
     needs: Needs
+    sweep: str = ""
 
     @property
     def result(self) -> Path:
@@ -46,6 +48,10 @@ class Job:
         resume = ["resume=auto"] if self.resumable and not any(o.startswith("resume=") for o in overrides) else []
         run_dir = literal([f"hydra.run.dir={self.folder}"])
         return [sys.executable, str(self.script), *overrides, *resume, *run_dir, "hydra.mode=RUN"]
+
+    def environment(self) -> dict[str, str]:
+        """Return this process's environment, cleaned, with the group of the job's W&B run unless the user names one."""
+        return {"WANDB_RUN_GROUP": self.sweep, **clean_environment()} if self.sweep else clean_environment()
 
 
 def clean_environment() -> dict[str, str]:

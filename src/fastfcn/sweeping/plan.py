@@ -1,6 +1,7 @@
 """From a sweep's overrides to its jobs: each composed, given a folder, and held against what that folder has."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,8 @@ from fastfcn.sweeping.needs import needs_of
 MAY_CHANGE = ("resume", "checkpoint_every", "pictures", "logger.", "data.root", "recipe.workers", "recipe.compile",
               "recipe.channels_last", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
               "trainer.default_root_dir")  # fmt: skip
+
+LONGEST_GROUP = 120  # characters; W&B takes 128
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,19 @@ def plan_jobs(
             timeout=timeout,
             resumable="resume" in config,
             needs=needs_of(config),
+            sweep=sweep_name(folder),
         )
         planned.append(Planned(job, _without_hydra(config)))
     _require_own_folders([each.job for each in planned])
     for each in planned:
         require_same_configuration(each)
     return [each.job for each in planned]
+
+
+def sweep_name(folder: Path) -> str:
+    """Name a sweep after its folder; the one that is named by day and time has both."""
+    by_time = re.fullmatch(r"\d\d-\d\d-\d\d", folder.name)
+    return (f"{folder.parent.name} {folder.name}" if by_time else folder.name)[:LONGEST_GROUP]
 
 
 def _swept_keys(loader: ConfigLoader, master: DictConfig) -> set[str]:

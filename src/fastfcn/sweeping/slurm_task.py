@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from fastfcn.sweeping.execution import judge, log_tail, run_job
-from fastfcn.sweeping.job import Job, clean_environment
+from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.process import run_to_its_end
 from fastfcn.sweeping.status import Status, write_status
 
@@ -112,7 +112,7 @@ def _follow(job: Job, place: Place, asked: set[int]) -> None:
     log = job.folder / f"job.rank{place.rank}.log"
     job.folder.mkdir(parents=True, exist_ok=True)
     begin = log.stat().st_size if log.exists() else 0
-    environment = {**clean_environment(), **place.environment()}
+    environment = {**job.environment(), **place.environment()}
     ending = run_to_its_end(
         job.command(), log=log, environment=environment, directory=job.directory, should_stop=lambda: bool(asked)
     )
