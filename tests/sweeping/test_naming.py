@@ -21,6 +21,7 @@ def test_names_that_no_file_system_takes_are_shortened_apart() -> None:
     names = {folder_name({"a": value}, ["a"]) for value in ("x/y", "x:y", "x" * 300, "x" * 301, "x_y")}
     assert len(names) == 5
     assert all("/" not in name and len(name) <= LONGEST + 9 for name in names)
+    assert folder_name({"row": "jpu", "seed": "../../x"}, []).startswith("jpu/seed.._.._x-")
 
 
 def test_overrides_split_at_the_first_equals_sign() -> None:

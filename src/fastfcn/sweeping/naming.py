@@ -27,7 +27,8 @@ def folder_name(job: Mapping[str, str], varied: Sequence[str]) -> str:
     if row is None:
         return _short([f"{key}={job[key]}" for key in varied if key in job]) or "run"
     others = _short([f"{key}={job[key]}" for key in varied if key in job and key not in ELSEWHERE])
-    return f"{row}/seed{job.get('seed', '0')}{',' if others else ''}{others}"
+    seed = _short([f"seed{job.get('seed', '0')}"])
+    return f"{row}/{seed}{',' if others else ''}{others}"
 
 
 def _short(parts: Sequence[str]) -> str:
