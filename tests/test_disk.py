@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,11 +46,14 @@ def test_the_remedy_is_the_scripts(tmp_path: Path) -> None:
         "free some, and run the same command with resume=last again"
     )
     assert explain(NoSpaceError(tmp_path), "predict").endswith("free some, and run the same command again")
-    assert explain(OSError(errno.ENOSPC, "No space left on device"), "train").startswith(
-        "no space left on the disk; what"
-    )
     other = OSError(errno.ENOSPC, "No space left on device", "/data/run/a.log")
     assert "no space left on the disk to write /data/run/a.log" in explain(other, "evaluate")
+
+
+def test_where_the_system_names_nothing_the_folder_is_named(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["src/evaluate.py", "checkpoint=a", "hydra.run.dir=/data/run"])
+    line = explain(OSError(errno.ENOSPC, "No space left on device"), "evaluate")
+    assert line.startswith("no space left on the disk of /data/run; what was finished is kept")
 
 
 def test_a_training_on_a_full_disk(tmp_path: Path, fails, monkeypatch) -> None:

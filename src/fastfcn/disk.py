@@ -36,9 +36,9 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, NoSpaceError) or (isinstance(error, OSError) and error.errno in FULL)
 
 
-def explain(error: BaseException, script: str) -> str:
-    """Say in one line what could not be written and what to do in `script`."""
+def explain(error: BaseException, script: str, folder: str = "") -> str:
+    """Say in one line what could not be written, or in which `folder`, and what to do in `script`."""
     path = error.path if isinstance(error, NoSpaceError) else getattr(error, "filename", None)
-    what = f" to write {path}" if path is not None else ""
+    what = f" to write {path}" if path is not None else f" of {folder}" if folder else ""
     again = AGAIN.get(script, "the same command")
     return f"no space left on the disk{what}; what was finished is kept: free some, and run {again} again"

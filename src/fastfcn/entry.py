@@ -27,6 +27,7 @@ from fastfcn.memory import is_out_of_memory
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 FULL_ERROR = "HYDRA_FULL_ERROR"
+WRITTEN = ("hydra.run.dir=", "output=")  # options that name a folder to write to
 MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
 LONGEST = 2000  # characters of a line
 NAMED_MISTAKES = {"NonFiniteLossError", "MisconfigurationException"}  # of modules that take seconds to import
@@ -137,7 +138,13 @@ def removed_parts(arguments: Sequence[str]) -> dict[str, str]:
 def _exhausted(error: BaseException, config_name: str) -> str | None:
     if is_out_of_memory(error):
         return explain_memory(error, config_name)
-    return disk.explain(error, config_name) if disk.is_full(error) else None
+    return disk.explain(error, config_name, _written_folder()) if disk.is_full(error) else None
+
+
+def _written_folder() -> str:
+    """Return the folder that the command line gives to write to, or else this one, in which outputs/ is."""
+    given = [argument.partition("=")[2] for argument in sys.argv[1:] if argument.startswith(WRITTEN)]
+    return given[-1] if given else str(Path.cwd())
 
 
 def _near(key: str, config_name: str) -> str:

@@ -231,13 +231,65 @@ MATRICES: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "many elements": (dimensions, "bad.mat"),
     "of MATLAB 7.3": (
         lambda _: b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM" + bytes(600),
-        "cannot be read as a MATLAB",
+        "cannot be read as a MATLAB file: it does not begin with MATLAB 5.0",
     ),
     "of MATLAB 4": (lambda _: np.array([0, 2**30, 2**30, 0, 9], "<i4").tobytes() + b"LabelMap\0", "cannot be read as"),
     "nothing": (lambda _: b"", "cannot be read as a MATLAB file"),
     "noise": (lambda _: np.random.default_rng(0).bytes(5000), "cannot be read as a MATLAB file"),
     "cut": (lambda path: matlab(path, LabelMap=np.zeros((50, 50)))[:400], "cannot be read as a MATLAB file"),
 }
+
+
+@pytest.mark.parametrize("attack", MATRICES)
+def test_matlab_files(attack: str, tmp_path: Path) -> None:
+    make, reason = MATRICES[attack]
+    path = tmp_path / "bad.mat"
+    path.write_bytes(make(path))
+    line = refusal(lambda: read_label_map(path, "LabelMap"), most=150 << 20)
+    assert str(path) in line
+    assert reason in line
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["u1", "u2", "i4", "f8", "u8"])
+def test_sound_matlab_files_are_what_scipy_reads(tmp_path: Path, kind: str, packed: bool) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "a.mat"
+    for shape in ((1, 1), (1, 3), (3, 1), (20, 31)):
+        labels = rng.integers(0, 200, shape).astype(kind)
+        fields = {"Boundaries": np.array([[1], ["a"]], object), "Segmentation": labels, "CategoriesPresent": [1, 2]}
+        scipy.io.savemat(path, {"A": "text", "GTcls": fields, "LabelMap": labels}, do_compression=packed)
+        np.testing.assert_array_equal(read_label_map(path, "LabelMap"), scipy.io.loadmat(path)["LabelMap"])
+        np.testing.assert_array_equal(read_label_map(path, "GTcls", "Segmentation"), labels)
+        with pytest.raises(ValueError, match=r"holds no GTcls.Other"):
+            read_label_map(path, "GTcls", "Other")
+
+
+def test_changed_bytes_of_a_matlab_file(tmp_path: Path) -> None:
+    """scipy's reader ends the process on one of these."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "a.mat"
+    fields = {"Segmentation": rng.integers(0, 20, (20, 30)), "Boundaries": np.array([[1], ["a"]], object)}
+    scipy.io.savemat(path, {"GTcls": fields}, do_compression=True)
+    for whole in (path.read_bytes(), matlab(path, GTcls=fields)):
+        for _ in range(300):
+            changed = bytearray(whole)
+            for place in rng.integers(100, len(whole), 3):
+                changed[place] = rng.integers(256)
+            path.write_bytes(changed)
+            try:
+                read_label_map(path, "GTcls", "Segmentation")
+            except ValueError as error:
+                assert str(path) in str(error)  # noqa: PT017 - it may also be sound
+
+
+def test_a_class_beyond_a_byte_is_not_wrapped(tmp_path: Path) -> None:
+    folder = tmp_path / SBD
+    (folder / "cls").mkdir(parents=True)
+    matlab(folder / "cls/a.mat", GTcls={"Segmentation": np.full((2, 2), 256, np.uint16)})
+    for part, names in {"train": "a\n", "val": ""}.items():
+        (folder / f"{part}.txt").write_text(names)
+    assert "a.mat holds the class 256" in refusal(lambda: VOCAug(root=str(tmp_path)).convert(1))
 
 
 LABELS = [b"1: stra\xdfe\n", b"\xff\xfe1\0", b"1: a\n" * 3, b"9" * 6000 + b": wall\n", b"\0" * 99]
