@@ -17,6 +17,7 @@ from fastfcn.data.palette import Colour
 from fastfcn.fitting import require_fitting
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.heads.base import Head
+from fastfcn.models.normalisation import IMAGENET, Statistics
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.models.upsampling.base import Upsampling
 from fastfcn.options import AtLeastOne, Seed, holds
@@ -104,7 +105,18 @@ class Description:
                 raise ValueError(f"{name} is no list")
         colours = tuple(tuple(colour) if isinstance(colour, list) else colour for colour in content["palette"])
         parts = {name: content[name] for name in names - {"classes", "palette"}}
+        if isinstance(parts["model"], dict):
+            parts["model"] = with_statistics(parts["model"], IMAGENET)  # which older files do not tell
         return cls(classes=tuple(content["classes"]), palette=colours, **parts)
+
+
+def with_statistics(model: Mapping[str, Any], statistics: Statistics) -> dict[str, Any]:
+    """Write down what a network's images are normalised by, where its configuration leaves that open."""
+    backbone = model.get("backbone")
+    if not isinstance(backbone, Mapping):
+        return dict(model)
+    known = {name: value for name, value in backbone.items() if name not in ("mean", "std") or value is not None}
+    return {**model, "backbone": {"mean": list(statistics.mean), "std": list(statistics.std), **known}}
 
 
 class _Plainness:

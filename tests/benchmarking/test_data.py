@@ -10,9 +10,10 @@ from fastfcn.benchmarking.data import DECODE, PILLOW, STEP, SUITE, DataBenchmark
 from fastfcn.benchmarking.pillow import as_pictures, augment, to_tensors
 from fastfcn.benchmarking.timing import Timing
 from fastfcn.data.augmentation import Augmentation
-from fastfcn.data.loading import TrainingSamples, normalise
+from fastfcn.data.loading import TrainingSamples
 from fastfcn.data.sampling import Draw, derive_seed
 from fastfcn.data.shapes import Shapes
+from fastfcn.models.normalisation import IMAGENET
 from tests.conftest import TINY_MODEL
 from tests.data.test_folder import write_dataset
 
@@ -64,7 +65,7 @@ def test_every_pipeline_gets_the_same_draws() -> None:
         pictures = augment(*as_pictures(samples.split[index]), drawn(augmentation, samples.split, draw), 48)
         assert np.abs(ours.image.permute(1, 2, 0).int().numpy() - np.array(pictures[0])).mean() < 1
         pixels, labels = to_tensors(*pictures)
-        assert (normalise(ours.image[None])[0] - pixels).abs().mean() < 0.03
+        assert (IMAGENET.normalise(ours.image[None])[0] - pixels).abs().mean() < 0.03
         assert (ours.mask == labels).float().mean() > 0.97
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fastfcn.evaluation.sliding import SlidingWindow
 from fastfcn.models.features import Prediction
+from fastfcn.models.normalisation import IMAGENET
 from tests.interpolation import stretch
 
 Array = NDArray[np.float64]
@@ -43,7 +44,7 @@ class Toy(nn.Module):
 
     def __init__(self, align_corners: bool) -> None:
         super().__init__()
-        self.align_corners = align_corners
+        self.align_corners, self.statistics = align_corners, IMAGENET
         self.weight = torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(5)) / 2
 
     def forward(self, x: Tensor) -> Prediction:

@@ -12,6 +12,7 @@ from fastfcn.evaluation.fusion import Neighbours, ScaledScores
 from fastfcn.evaluation.sliding import SlidingWindow
 from fastfcn.evaluation.windows import ScaledImage
 from fastfcn.models.features import Prediction
+from fastfcn.models.normalisation import IMAGENET
 from tests.golden.generated import GOLDEN, images
 from tests.models.test_golden import build_released
 
@@ -47,7 +48,7 @@ def test_scores_equal_the_authors(size: tuple[int, int], composed) -> None:
 class Peaked(nn.Module):
     """A stand-in whose logits are far too large for a float32 exp, and which knows left from right."""
 
-    align_corners = True
+    align_corners, statistics = True, IMAGENET
 
     def __init__(self, gain: float, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()

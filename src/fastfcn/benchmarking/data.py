@@ -21,7 +21,7 @@ from fastfcn.composition import build, plain
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.crop import Crop
 from fastfcn.data.dataset import Sample, Split
-from fastfcn.data.loading import TrainingLoader, TrainingSamples, normalise, worker_options
+from fastfcn.data.loading import TrainingLoader, TrainingSamples, worker_options
 from fastfcn.data.opening import build_data
 from fastfcn.data.sampling import Draw, TrainingBatches
 from fastfcn.options import AtLeastOne
@@ -165,7 +165,7 @@ def step_work(
 
     def step() -> None:
         optimiser.zero_grad()
-        prediction = model(normalise(images), upsample=False)
+        prediction = model(images, upsample=False)
         losses = loss(prediction, masks.long(), align_corners=network.align_corners)
         fabric.backward(losses.total)
         optimiser.step()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fastfcn.data.crop import Crop
 from fastfcn.data.dataset import IGNORE, Example
-from fastfcn.data.loading import MEAN, STD
+from fastfcn.models.normalisation import IMAGENET
 
 
 def decode(image: Path, mask: Path) -> tuple[Image.Image, Image.Image]:
@@ -44,7 +44,7 @@ def augment(image: Image.Image, mask: Image.Image, crop: Crop, crop_size: int) -
 def to_tensors(image: Image.Image, mask: Image.Image) -> tuple[Tensor, Tensor]:
     """Turn into a normalised float image (3, H, W) and integer labels (H, W)."""
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div(255)
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET.mean, IMAGENET.std))
     return (pixels - mean) / std, torch.from_numpy(np.array(mask)).long()
 
 

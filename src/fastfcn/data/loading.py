@@ -8,23 +8,12 @@ from typing import Any
 import cv2
 import lightning as L
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.cache import CachedSplit
 from fastfcn.data.dataset import IGNORE, Example, Sample, SegmentationData, Split
 from fastfcn.data.sampling import PLACEHOLDER, Draw, EvaluationShare, TrainingBatches
-
-MEAN = (0.485, 0.456, 0.406)  # of ImageNet, in RGB, as the authors normalise
-STD = (0.229, 0.224, 0.225)
-
-
-def normalise(images: Tensor) -> Tensor:
-    """Turn uint8 images (B, 3, H, W) into the float32 that networks read."""
-    mean = torch.tensor(MEAN, device=images.device).view(3, 1, 1) * 255
-    std = torch.tensor(STD, device=images.device).view(3, 1, 1) * 255
-    return (images.float() - mean) / std
 
 
 class TrainingSamples(Dataset[Sample]):
@@ -129,8 +118,8 @@ class SegmentationLoaders(L.LightningDataModule):
         return DataLoader(samples, batch_size=self.batch_size, sampler=share, **worker_options(self.workers))
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
-        """Normalise on the device."""
-        return Sample(normalise(batch.image), batch.mask.long())
+        """Widen the masks on the device, where that costs nothing."""
+        return Sample(batch.image, batch.mask.long())
 
     def _split(self, name: str) -> Split:
         split = self.data.split(name)

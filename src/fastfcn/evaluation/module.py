@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from fastfcn.data.augmentation import to_sample
 from fastfcn.data.dataset import Sample, SegmentationData, Split, UInt8
-from fastfcn.data.loading import EvaluationSamples, normalise, worker_options
+from fastfcn.data.loading import EvaluationSamples, worker_options
 from fastfcn.data.sampling import EvaluationShare
 from fastfcn.evaluation.metrics import Scores, SegmentationScores
 from fastfcn.evaluation.protocols import Protocol
@@ -40,8 +40,7 @@ class EvaluationModule(L.LightningModule):
 
     def test_step(self, batch: Sample, batch_idx: int) -> None:
         """Compare one image's prediction with its mask."""
-        images = normalise(batch.image).to(next(self.network.parameters()).dtype)
-        labels = self.protocol.labels(self.network, images)
+        labels = self.protocol.labels(self.network, self.network.normalise(batch.image))
         self.accumulated.update(labels, batch.mask.long())
         if self.pictures is not None:
             self.pictures.save(batch, labels, batch_idx * self.trainer.world_size + self.global_rank)

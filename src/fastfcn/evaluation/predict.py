@@ -18,7 +18,6 @@ from fastfcn.composition import plain, typed
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.images import read_image
 from fastfcn.data.listing import describe_left_out
-from fastfcn.data.loading import normalise
 from fastfcn.evaluation.inputs import find_images, require_apart
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.run import build_protocol
@@ -111,7 +110,7 @@ def segment(network: Network, protocol: Protocol, image: UInt8) -> UInt8:
     """Return the class index of every pixel of an RGB image (H, W, 3)."""
     device = next(network.parameters()).device
     pixels = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0).to(device)
-    labels: UInt8 = protocol.labels(network, normalise(pixels))[0].to(torch.uint8).cpu().numpy()
+    labels: UInt8 = protocol.labels(network, network.normalise(pixels))[0].to(torch.uint8).cpu().numpy()
     return labels
 
 

@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fastfcn.data.loading import MEAN, STD
 from fastfcn.evaluation.fusion import ScaledScores
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.windows import ScaledImage
@@ -69,12 +68,13 @@ class SlidingWindow(Protocol):
     def _strips(self, network: Network, images: Tensor) -> Iterator[ScaledScores]:
         """Yield the summed scores ROWS by ROWS; windows of all scales come in the order in which rows need them."""
         height = images.shape[-2]
-        scaled = [self._scale(images, scale, network.align_corners) for scale in self.scales]
+        black = network.statistics.black(images.device)
+        scaled = [self._scale(images, scale, black, network.align_corners) for scale in self.scales]
         order = sorted(
             ((each, window) for each in scaled for window in each.windows),
             key=lambda place: place[1].top / place[0].size[0],
         )
-        crops = (self._pad(each.crop(window)) for each, window in order)
+        crops = (self._pad(each.crop(window), black) for each, window in order)
         batch = self.batch or (DEFAULT_BATCH if images.is_cuda else 1)
         first = 0
         for (each, _), log_scores in zip(order, self._log_scores(network, crops, batch), strict=True):
@@ -84,10 +84,10 @@ class SlidingWindow(Protocol):
                 yield reduce(ScaledScores.add, (other.take(first, last) for other in scaled))
                 first = last
 
-    def _scale(self, images: Tensor, scale: float, align_corners: bool) -> ScaledImage:
+    def _scale(self, images: Tensor, scale: float, black: Tensor, align_corners: bool) -> ScaledImage:
         target = (images.shape[-2], images.shape[-1])
         size = self._scaled_size(*target, scale)
-        padded = self._pad(resize(images, size, align_corners=align_corners))
+        padded = self._pad(resize(images, size, align_corners=align_corners), black)
         return ScaledImage(padded, size, target, crop=self.crop_size, align_corners=align_corners)
 
     def _scaled_size(self, height: int, width: int, scale: float) -> tuple[int, int]:
@@ -96,13 +96,12 @@ class SlidingWindow(Protocol):
             return long, max(int(width * long / height + 0.5), 1)
         return max(int(height * long / width + 0.5), 1), long
 
-    def _pad(self, image: Tensor) -> Tensor:
-        """Pad right and bottom up to crop_size with the value of a black pixel."""
+    def _pad(self, image: Tensor, black: Tensor) -> Tensor:
+        """Pad right and bottom up to crop_size with a `black` pixel (3, 1, 1)."""
         down, right = (max(self.crop_size - side, 0) for side in image.shape[-2:])
-        black = torch.tensor([-mean / std for mean, std in zip(MEAN, STD, strict=True)], device=image.device)
         padded = F.pad(image, (0, right, 0, down))
-        padded[..., image.shape[-2] :, :] = black.view(3, 1, 1)
-        padded[..., image.shape[-1] :] = black.view(3, 1, 1)
+        padded[..., image.shape[-2] :, :] = black
+        padded[..., image.shape[-1] :] = black
         return padded
 
     def _log_scores(self, network: Network, crops: Iterator[Tensor], batch: int) -> Iterator[Tensor]:

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from fastfcn.models.checkpointing import checkpoint_stages
 from fastfcn.models.dilation import dilate, dilate_stages
 from fastfcn.models.features import Channels, Features
+from fastfcn.models.normalisation import Statistics, statistics_of, three
 from fastfcn.models.padding import FAILURES, Padding, find_padding
-from fastfcn.options import Dilation, Name
+from fastfcn.options import Colour, Dilation, Name
 
 OUTPUT_STRIDES = (8, 16, 32)
 
@@ -23,7 +24,8 @@ class Backbone(nn.Module):
 
     `output_stride` 8 or 16 trades the last strides for dilation with the paper's placement; `stage_dilations` dilates
     the last stages of a ResNet beside their strides. `weights` only says
-    where to begin: building a network downloads nothing, `fastfcn.models.pretrained.load_pretrained` does. Raises
+    where to begin: building a network downloads nothing, `fastfcn.models.pretrained.load_pretrained` does. `mean` and
+    `std`, of RGB values in 0..1, are by default those that the encoder's pretrained weights were trained with. Raises
     ValueError for a name that does not exist or an encoder that cannot serve.
     """
 
@@ -34,6 +36,8 @@ class Backbone(nn.Module):
         output_stride: Literal[8, 16, 32] = 32,
         weights: Name | None = None,
         stage_dilations: tuple[Dilation, ...] = (),
+        mean: Colour | None = None,
+        std: Colour | None = None,
     ) -> None:
         super().__init__()
         if output_stride not in OUTPUT_STRIDES:
@@ -41,6 +45,8 @@ class Backbone(nn.Module):
         self.name = name
         self.output_stride = output_stride
         self.weights = weights
+        own = statistics_of(name)
+        self.statistics = Statistics(three(mean or own.mean), three(std or own.std))
         self.encoder = build_encoder(name, output_stride)
         if stage_dilations:
             dilate_stages(self.encoder, stage_dilations)

@@ -37,6 +37,7 @@ class FastSegmenter(nn.Module):
         network.auxiliary = None
         self.network = network.eval().requires_grad_(False)
         self.align_corners = network.align_corners
+        self.statistics = network.statistics
         fold_batch_norm(network)
         join_reduction(network)
         _replace_wide_depthwise(network)
@@ -46,7 +47,9 @@ class FastSegmenter(nn.Module):
         self._compiled: set[Call] = set()
 
     def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
-        """Segment normalised `images` (B, 3, H, W), as the segmenter does."""
+        """Segment `images` (B, 3, H, W), normalised or uint8 RGB, as the segmenter does."""
+        if images.dtype == torch.uint8:
+            images = self.normalise(images)
         call = (images.shape, upsample)
         with torch.no_grad():
             if call in self._compiled:
@@ -62,6 +65,10 @@ class FastSegmenter(nn.Module):
             prediction = self.network.forward(images, upsample=upsample)
             self._spent[call] += time.perf_counter() - started
             return prediction
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Turn uint8 RGB images (B, 3, H, W) into what the backbone's weights expect, in their type."""
+        return self.network.normalise(images)
 
     def _call(self, images: Tensor, upsample: bool) -> Prediction:
         prediction: Prediction = self.network(images, upsample=upsample)

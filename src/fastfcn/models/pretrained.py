@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fastfcn.importing.reading import read_weights
 from fastfcn.models.backbone import Backbone
+from fastfcn.models.packaged import read_packaged
 from fastfcn.tensors import require_finite
 
 IMAGENET_TAGS = {"resnet50s": "gluon_in1k", "resnet101s": "gluon_in1k", "resnet152s": "gluon_in1k"}
@@ -22,7 +23,7 @@ CLASSIFIER = (
 
 
 def load_pretrained(backbone: Backbone) -> str | None:
-    """Fill `backbone` as its `weights` say: None, `imagenet` (downloaded once, then cached) or a state dict's path.
+    """Fill `backbone` as its `weights` say: None, `imagenet` (installed, or downloaded once) or a state dict's path.
 
     Returns what was loaded, for the log. Raises ValueError if the weights cannot be had or do not fit.
     """
@@ -52,6 +53,9 @@ def _fits(tensor: Tensor | None, name: str, own: Tensor) -> bool:
 
 
 def _download(name: str) -> tuple[dict[str, Tensor], str]:
+    packaged = read_packaged(name)
+    if packaged is not None:
+        return packaged
     try:
         if name.startswith("tu-"):
             model = name.removeprefix("tu-")

@@ -36,6 +36,7 @@ class Segmenter(nn.Module):
         super().__init__()
         channels = backbone.channels
         self.align_corners = align_corners
+        self.statistics = backbone.statistics
         self.backbone = backbone
         self.upsampling = upsampling(channels, align_corners=align_corners)
         self.head = head(
@@ -47,15 +48,19 @@ class Segmenter(nn.Module):
         self._freeze_unread()
 
     def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
-        """Segment normalised `images` (B, 3, H, W) of any size; logits come back at exactly that size.
+        """Segment `images` (B, 3, H, W) of any size, normalised or uint8 RGB; logits come back at exactly that size.
 
         With `upsample=False` they stay at the head's stride: the loss resizes them itself, one image at a time.
         """
-        features = self.backbone(images)
+        features = self.backbone(self.normalise(images) if images.dtype == torch.uint8 else images)
         output = self.head(self.upsampling(features), features)
         aux = self.auxiliary(features.c4, features).logits if self.auxiliary is not None else None
         prediction = Prediction(output.logits, aux, output.presence)
         return self._full_size(prediction, images) if upsample else prediction
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Turn uint8 RGB images (B, 3, H, W) into what the backbone's weights expect, in their type."""
+        return self.statistics.normalise(images).to(next(self.parameters()).dtype)
 
     @torch.enable_grad()
     def _freeze_unread(self) -> None:

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.dataset import IGNORE, Example, Sample, SegmentationData, UInt8
-from fastfcn.data.loading import normalise
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.tracking.keys import IMAGES, PREDICTION, STEP, TRUTH
 from fastfcn.tracking.logging import run_loggers
@@ -57,9 +56,8 @@ class ValidationImages(Callback):
         """Return the labels (H, W) of one crop; `forward` leaves a compiled network alone."""
         network = pl_module.network
         assert isinstance(network, Segmenter)
-        image = normalise(crop.image[None].to(pl_module.device)).to(next(network.parameters()).dtype)
         with trainer.precision_plugin.val_step_context():
-            return network.forward(image).logits[0].argmax(0)
+            return network.forward(crop.image[None].to(pl_module.device)).logits[0].argmax(0)
 
     def _due(self, trainer: L.Trainer) -> bool:
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:

@@ -56,8 +56,8 @@ class SegmentationModule(L.LightningModule):
         self.last_scores: Scores | None = None
 
     def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
-        """Segment normalised images (B, 3, H, W)."""
-        images = images.to(next(self.network.parameters()).dtype)  # which precision=bf16-true changes
+        """Segment uint8 RGB images (B, 3, H, W)."""
+        images = self.network.normalise(images)
         if self.recipe.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         prediction: Prediction = self.network(images, upsample=upsample)

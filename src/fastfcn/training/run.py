@@ -26,7 +26,7 @@ from fastfcn.data.loading import SegmentationLoaders
 from fastfcn.data.opening import build_data
 from fastfcn.data.palette import hexadecimal
 from fastfcn.data.sampling import require_whole_batch
-from fastfcn.description import Description
+from fastfcn.description import Description, with_statistics
 from fastfcn.evaluation.final import PICTURES
 from fastfcn.evaluation.run import build_protocol
 from fastfcn.files import require_folders
@@ -121,7 +121,7 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     log.info("network: %s, upsampling options %s", describe(network), _options(settings.model["upsampling"]))
     if settings.suggested is not None:
         log.info("data=%s suggested %s; the command line overrides it", data.name, settings.suggested)
-    description = describe_run(settings, data)
+    description = describe_run(settings, data, network)
     if resumed is not None:
         require_same_run(resumed, description)
     module = SegmentationModule(
@@ -148,10 +148,10 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     return Parts(data, loaders, module, trainer)
 
 
-def describe_run(settings: RunConfig, data: SegmentationData) -> Description:
+def describe_run(settings: RunConfig, data: SegmentationData, network: Segmenter) -> Description:
     """Say what a checkpoint of this run holds, and what it was trained with."""
     return Description(
-        model=settings.model,
+        model=with_statistics(settings.model, network.backbone.statistics),
         classes=data.classes,
         palette=data.palette,
         data=settings.data,
