@@ -34,6 +34,9 @@ AtLeastOne = Annotated[int, within(1)]
 Positive = Annotated[float, holds("positive", lambda value: value > 0)]
 NotNegative = Annotated[float, within(0)]
 Fraction = Annotated[float, within(0, 1)]  # probabilities and opacities, too
+Share = Annotated[float, holds("0 or more, and less than 1", lambda value: 0 <= value < 1)]
+Factor = Annotated[float, holds("more than 0, and less than 1", lambda value: 0 < value < 1)]
+Stages = Annotated[int, within(0, 4)]  # of a backbone
 Degrees = Annotated[float, within(0, 180)]
 Scale = Annotated[float, within(0.01, 100)]  # of an image
 Scales = Annotated[tuple[Scale, ...], NOT_EMPTY]

@@ -13,7 +13,8 @@ from fastfcn.data.dataset import IGNORE
 from fastfcn.importing import authors
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.training.losses import SegmentationLoss
-from fastfcn.training.recipe import build_optimiser, parameter_groups, poly_schedule
+from fastfcn.training.optimisers import build_optimiser, parameter_groups
+from fastfcn.training.schedules import build_schedule
 from tests.golden.generated import GOLDEN, images, labels, released
 
 TRAJECTORY = json.loads((GOLDEN / "fastfcn" / "train_trajectory.json").read_text())
@@ -67,7 +68,7 @@ def test_training_follows_the_authors(name: str, composed) -> None:
             module.p = 0.0
     loss = SegmentationLoss(aux_weight=golden["aux_weight"], presence_weight=golden["se_weight"])
     optimiser = build_optimiser(parameter_groups(network, 0.001, 10.0), weight_decay=1e-4)
-    schedule = poly_schedule(optimiser, total_steps=6)
+    schedule = build_schedule(optimiser, total_steps=6)
     for step, (expected_loss, rates) in enumerate(zip(golden["losses"], golden["lrs"], strict=True)):
         assert schedule.get_last_lr() == pytest.approx(rates, rel=1e-9)
         masks = labels(200 + step, (2, 96, 128), 59)

@@ -7,7 +7,7 @@ from fastfcn.checkpoints import build_network
 from fastfcn.composition import plain
 from fastfcn.entry import CONF
 from fastfcn.training.losses import SegmentationLoss
-from fastfcn.training.recipe import parameter_groups
+from fastfcn.training.optimisers import parameter_groups
 from tests.conftest import TINY_MODEL
 
 

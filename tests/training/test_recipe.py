@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from fastfcn.training.recipe import Recipe, build_optimiser, parameter_groups, poly_schedule
+from fastfcn.training.optimisers import build_optimiser, parameter_groups
+from fastfcn.training.recipe import Recipe
+from fastfcn.training.schedules import build_schedule
 
 
 class Toy(nn.Module):
@@ -48,7 +50,7 @@ def test_weight_decay_is_on_every_parameter() -> None:
 
 def test_poly_schedule_first_middle_last_and_beyond() -> None:
     optimiser = build_optimiser(parameter_groups(Toy(), 0.1, 10.0), weight_decay=0.0)
-    schedule = poly_schedule(optimiser, total_steps=10)
+    schedule = build_schedule(optimiser, total_steps=10)
     rates = []
     for _ in range(12):
         rates.append(schedule.get_last_lr()[0])

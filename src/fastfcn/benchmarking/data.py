@@ -26,7 +26,8 @@ from fastfcn.data.opening import build_data
 from fastfcn.data.sampling import Draw, TrainingBatches
 from fastfcn.options import AtLeastOne
 from fastfcn.training.losses import SegmentationLoss
-from fastfcn.training.recipe import Recipe, build_optimiser, parameter_groups
+from fastfcn.training.optimisers import recipe_optimiser
+from fastfcn.training.recipe import Recipe
 
 Work = Callable[[], object]
 Speed = dict[str, float]  # images a second: median, min, max
@@ -157,8 +158,7 @@ def step_work(
         network.backbone.checkpoint_activations()
     if recipe.channels_last:
         network.to(memory_format=torch.channels_last)
-    groups = parameter_groups(network, recipe.lr, recipe.head_lr_factor)
-    model, optimiser = fabric.setup(network, build_optimiser(groups, recipe.weight_decay))
+    model, optimiser = fabric.setup(network, recipe_optimiser(recipe, network, recipe.lr))
     loss: SegmentationLoss = build(plain(config.loss), "loss")
     batch: Sample = default_collate([samples[draw] for draw in draws])
     images, masks = fabric.to_device(batch.image), fabric.to_device(batch.mask)

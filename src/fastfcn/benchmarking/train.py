@@ -23,7 +23,7 @@ from fastfcn.evaluation.metrics import SegmentationScores
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.options import NOT_EMPTY
 from fastfcn.training.losses import SegmentationLoss
-from fastfcn.training.recipe import build_optimiser, parameter_groups
+from fastfcn.training.optimisers import build_optimiser, parameter_groups
 
 PARTS = ("forward", "loss", "backward", "optimiser", "step", "validation", "metric")
 LR = 1e-3  # any small one: weights only have to stay finite

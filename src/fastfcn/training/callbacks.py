@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.trainer.states import TrainerFn
 
 from fastfcn.evaluation.metrics import BEST_METRIC
+from fastfcn.models.segmenter import Segmenter
+from fastfcn.training.averaging import ExponentialAverage
+from fastfcn.training.freezing import Freezing
 from fastfcn.training.preemption import Preemption
+from fastfcn.training.recipe import Recipe
 from fastfcn.training.telemetry import GradientNorm, PeakMemory, Throughput
 
 log = logging.getLogger(__name__)
@@ -31,6 +35,30 @@ def training_callbacks(run_dir: Path, *, checkpoint_every: int, log_every: int, 
         LearningRateMonitor("step"),
         *([ProgressBar()] if progress_bar else []),
     ]
+
+
+def recipe_callbacks(recipe: Recipe, network: Segmenter) -> list[Callback]:
+    """Return the callbacks that a recipe asks for; the mean of the weights stays last, so that others see it."""
+    callbacks: list[Callback] = []
+    if recipe.frozen_stages:
+        callbacks.append(Freezing(network.backbone, stages=recipe.frozen_stages, epochs=recipe.frozen_epochs))
+    if recipe.patience is not None:
+        callbacks.append(Patience(recipe.patience))
+    if recipe.ema is not None:
+        callbacks.append(ExponentialAverage(recipe.ema))
+    return callbacks
+
+
+class Patience(EarlyStopping):
+    """Ends training after so many validations without a better mIoU."""
+
+    def __init__(self, patience: int) -> None:
+        super().__init__(BEST_METRIC, mode="max", patience=patience, verbose=False)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """End at once where a resumed run had ended already, and only its conclusion is left."""
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
 
 
 class BestCheckpoint(ModelCheckpoint):

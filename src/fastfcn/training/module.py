@@ -17,7 +17,9 @@ from fastfcn.evaluation.metrics import BEST_METRIC, PIXACC, Scores, Segmentation
 from fastfcn.models.features import Prediction
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.training.losses import SegmentationLoss
-from fastfcn.training.recipe import REFERENCE_BATCH, Recipe, build_optimiser, parameter_groups, poly_schedule
+from fastfcn.training.optimisers import recipe_optimiser
+from fastfcn.training.recipe import REFERENCE_BATCH, Recipe
+from fastfcn.training.schedules import build_schedule
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +116,7 @@ class SegmentationModule(L.LightningModule):
                 )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Build SGD and the poly schedule over all optimiser steps of the run."""
+        """Build the optimiser, and its schedule over all optimiser steps of the run."""
         trainer = self.trainer
         batch = self.recipe.batch_size * trainer.world_size * trainer.accumulate_grad_batches
         lr = self.recipe.effective_lr(batch)
@@ -132,13 +134,9 @@ class SegmentationModule(L.LightningModule):
             lr * self.recipe.head_lr_factor,
             steps,
         )
-        optimiser = build_optimiser(
-            parameter_groups(self.network, lr, self.recipe.head_lr_factor), self.recipe.weight_decay
-        )
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": poly_schedule(optimiser, steps), "interval": "step"},
-        }
+        optimiser = recipe_optimiser(self.recipe, self.network, lr)
+        schedule = build_schedule(optimiser, steps, shape=self.recipe.schedule, warmup=self.recipe.warmup)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     @property
     def _fitting(self) -> bool:

@@ -37,7 +37,7 @@ from fastfcn.sweeping.process import PREEMPTED
 from fastfcn.tracking.identity import identify
 from fastfcn.tracking.images import ValidationImages
 from fastfcn.tracking.logging import Logging, close_loggers
-from fastfcn.training.callbacks import training_callbacks
+from fastfcn.training.callbacks import recipe_callbacks, training_callbacks
 from fastfcn.training.conclusion import Parts, conclude
 from fastfcn.training.config import RunConfig, read_config
 from fastfcn.training.lock import alone_in
@@ -143,7 +143,7 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
         settings,
         run_dir,
         loggers=build_loggers(logging_options, settings, network, data, run_dir, resumed),
-        callbacks=[images],
+        callbacks=[images, *recipe_callbacks(recipe, network)],
     )
     return Parts(data, loaders, module, trainer)
 

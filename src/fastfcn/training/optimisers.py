@@ -1,0 +1,66 @@
+"""Optimisers and their parameter groups: rates by the part of the network, and decay by the kind of parameter."""
+
+from typing import Any
+
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from fastfcn.models.backbone import Backbone
+from fastfcn.models.segmenter import Segmenter
+from fastfcn.training.freezing import stage_parameters
+from fastfcn.training.recipe import Recipe
+
+MOMENTUM = 0.9
+EMBEDDINGS = ("pos_embed", "relative_position_bias_table", "cls_token", "reg_token")  # not decayed by AdamW
+
+Groups = list[dict[str, Any]]
+
+
+def recipe_optimiser(recipe: Recipe, network: Segmenter, lr: float) -> Optimizer:
+    """Build the recipe's optimiser, with `lr` for the backbone."""
+    if recipe.optimizer == "adamw":
+        return AdamW(adamw_groups(recipe, network, lr))
+    return build_optimiser(parameter_groups(network, lr, recipe.head_lr_factor), recipe.weight_decay)
+
+
+def parameter_groups(network: nn.Module, lr: float, head_lr_factor: float) -> Groups:
+    """Group parameters by part of the network: `backbone` at `lr`, the others at `head_lr_factor` times that."""
+    return [
+        {"name": name, "params": list(part.parameters()), "lr": lr if name == "backbone" else head_lr_factor * lr}
+        for name, part in network.named_children()
+        if any(True for _ in part.parameters())
+    ]
+
+
+def build_optimiser(groups: Groups, weight_decay: float) -> SGD:
+    """SGD with momentum; weight decay on every parameter, as the authors have it."""
+    return SGD(groups, momentum=MOMENTUM, weight_decay=weight_decay)
+
+
+def adamw_groups(recipe: Recipe, network: Segmenter, lr: float) -> Groups:
+    """Group parameters as above, and within a part by decay: none on norms, biases and embeddings of positions.
+
+    With `recipe.stage_decay` the backbone's rates fall from each stage to the one before.
+    """
+    scales = stage_scales(network.backbone, recipe.stage_decay)
+    groups: dict[tuple[str, float, float], list[nn.Parameter]] = {}
+    for part, module in network.named_children():
+        rate = lr if part == "backbone" else lr * recipe.head_lr_factor
+        for name, parameter in module.named_parameters():
+            if parameter.requires_grad:
+                decay = recipe.weight_decay if _decays(name, parameter) else 0.0
+                groups.setdefault((part, rate * scales.get(parameter, 1.0), decay), []).append(parameter)
+    return [
+        {"name": f"{part} lr {rate:g} decay {decay:g}", "params": parameters, "lr": rate, "weight_decay": decay}
+        for (part, rate, decay), parameters in groups.items()
+    ]
+
+
+def stage_scales(backbone: Backbone, decay: float | None) -> dict[nn.Parameter, float]:
+    """Return decay^n for the parameters of the stage n before the last."""
+    stages = [] if decay is None else stage_parameters(backbone)
+    return {each: (decay or 1.0) ** (len(stages) - 1 - n) for n, stage in enumerate(stages) for each in stage}
+
+
+def _decays(name: str, parameter: nn.Parameter) -> bool:
+    return parameter.ndim > 1 and not any(kind in name for kind in EMBEDDINGS)
