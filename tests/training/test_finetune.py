@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,14 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
-from fastfcn.checkpoints import build_network
+from fastfcn.checkpoints import build_network, read_checkpoint
 from fastfcn.composition import plain
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.training.freezing import Freezing, stage_parameters
 from fastfcn.training.module import SegmentationModule
 from fastfcn.training.optimisers import recipe_optimiser
 from fastfcn.training.recipe import Recipe
+from fastfcn.training.resume import require_same_run
 from fastfcn.training.schedules import build_schedule
 from tests.conftest import TINY_MODEL, TINY_RUN
 
@@ -179,3 +181,12 @@ def test_patience_ends_a_training_that_gets_no_better(tmp_path: Path, script) ->
     options = (*TINY_RUN, "recipe.epochs=6", "recipe.patience=2", "recipe.lr=1.0e-12", f"hydra.run.dir={tmp_path}")
     script("train", *options)
     assert content(tmp_path)["epoch"] == 2  # the first is the best, two more are no better
+
+
+def test_a_run_from_before_these_options_can_be_resumed(trained: Path) -> None:
+    checkpoint = read_checkpoint(trained / "checkpoints" / "last.ckpt")
+    now = checkpoint.description
+    former = {name: value for name, value in now.recipe.items() if name not in ("optimizer", "schedule", "ema")}
+    require_same_run(replace(checkpoint, description=replace(now, recipe=former)), now)
+    with pytest.raises(ValueError, match=r"recipe.optimizer=sgd, now it is adamw"):
+        require_same_run(checkpoint, replace(now, recipe={**now.recipe, "optimizer": "adamw"}))

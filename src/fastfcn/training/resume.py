@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.checkpoints import Checkpoint, read_checkpoint
+from fastfcn.composition import build
 from fastfcn.description import Description
 from fastfcn.files import remove_unfinished, set_aside, write_atomically
 
@@ -68,14 +69,21 @@ def _latest(folder: Path) -> Checkpoint | None:
 
 def require_same_run(resumed: Checkpoint, now: Description) -> None:
     """Raise ValueError, naming the first option that differs, if a checkpoint was made with other options."""
-    before = flatten({name: part for name, part in asdict(resumed.description).items() if name in RESUMED_PARTS})
-    after = flatten({name: part for name, part in asdict(now).items() if name in RESUMED_PARTS})
+    before, after = (_options(each) for each in (resumed.description, now))
     for key in sorted({*before, *after} - MAY_CHANGE):
         if before.get(key) != after.get(key):
             raise ValueError(
                 f"{resumed.path} was trained with {key}={before.get(key)}, now it is {after.get(key)}; repeat the "
                 f"options of its run to resume (see its config.yaml), or begin a new one with init={resumed.path}"
             )
+
+
+def _options(description: Description) -> dict[str, Any]:
+    """Name every option that a run depends on; a recipe's are completed, for older files lack the newer ones."""
+    parts = {name: part for name, part in asdict(description).items() if name in RESUMED_PARTS}
+    if parts["recipe"]:
+        parts["recipe"] = asdict(build(parts["recipe"], "recipe"))
+    return flatten(parts)
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
