@@ -47,7 +47,7 @@ TINY_RUN = (
     "logger=csv",
 )
 # rates at which it tells sky from pavement after three epochs: scores then differ by checkpoint, window and image
-TRAINED_RUN = (*TINY_RUN, "model=encnet_jpu", "data.train_images=32", "recipe.epochs=3", "recipe.lr=0.3")
+TRAINED_RUN = (*TINY_RUN, "model=encnet_jpu", "data.train_images=32", "recipe.epochs=3", "recipe.lr=0.1")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,14 +1,11 @@
 """Recipes beyond the paper's: AdamW, warm-up, averaged weights, freezing, patience."""
 
-import importlib
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
 from fastfcn.checkpoints import build_network, read_checkpoint
@@ -20,7 +17,7 @@ from fastfcn.training.optimisers import recipe_optimiser
 from fastfcn.training.recipe import Recipe
 from fastfcn.training.resume import require_same_run
 from fastfcn.training.schedules import build_schedule
-from tests.conftest import TINY_MODEL, TINY_RUN
+from tests.conftest import TINY_MODEL, TINY_RUN, call_train
 
 RUN = (*TINY_RUN, "recipe=finetune", "recipe.epochs=3", "recipe.frozen_stages=2", "recipe.frozen_epochs=1")
 
@@ -130,10 +127,7 @@ def assert_equal(one: object, other: object) -> None:
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finetuned")
-    with pytest.MonkeyPatch.context() as patch:
-        GlobalHydra.instance().clear()
-        patch.setattr(sys, "argv", ["src/train.py", *RUN, "checkpoint_every=2", f"hydra.run.dir={folder}"])
-        importlib.import_module("train").main()
+    call_train(*RUN, "checkpoint_every=2", f"hydra.run.dir={folder}")
     return folder
 
 

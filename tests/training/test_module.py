@@ -87,7 +87,7 @@ def test_a_process_without_images_adds_nothing_to_the_validation(
         monkeypatch.setattr(module, "log", lambda *_, **__: None)
         with torch.no_grad():
             for index, batch in enumerate(loader):
-                module.validation_step(Sample(normalise(batch.image), batch.mask.long()), index)
+                module.validation_step(Sample(batch.image, batch.mask.long()), index)
         modules.append(module)
     first, second = modules
     assert first.scores.confmat.sum() == 64 * 64

@@ -6,6 +6,7 @@ import lightning as L
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
+WEIGHTS, MEAN_OF = "current_model_state", "averaging_state"  # of a checkpoint, beside the mean as its state dict
 YOUNG = 10  # the mean of the first steps is short, so that a short training does not average its random beginning
 
 

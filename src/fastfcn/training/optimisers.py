@@ -51,8 +51,8 @@ def adamw_groups(recipe: Recipe, network: Segmenter, lr: float) -> Groups:
                 decay = recipe.weight_decay if _decays(name, parameter) else 0.0
                 groups.setdefault((part, rate * scales.get(parameter, 1.0), decay), []).append(parameter)
     return [
-        {"name": f"{part} lr {rate:g} decay {decay:g}", "params": parameters, "lr": rate, "weight_decay": decay}
-        for (part, rate, decay), parameters in groups.items()
+        {"name": f"{part}.{index}", "params": parameters, "lr": rate, "weight_decay": decay}
+        for index, ((part, rate, decay), parameters) in enumerate(groups.items())
     ]
 
 

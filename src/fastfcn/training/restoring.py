@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
 from fastfcn.checkpoints import NETWORK, AtomicCheckpointIO, Checkpoint, count, read_checkpoint
+from fastfcn.models.segmenter import Segmenter
 from fastfcn.safe_loading import load_plain
 from fastfcn.tensors import named_tensors, require_fitting_weights, shown
-from fastfcn.training.callbacks import BestCheckpoint
+from fastfcn.training.averaging import MEAN_OF, WEIGHTS
+from fastfcn.training.callbacks import BestCheckpoint, Patience
 from fastfcn.training.conclusion import Parts
-from fastfcn.training.recipe import Recipe, build_optimiser, parameter_groups, poly_schedule
+from fastfcn.training.optimisers import recipe_optimiser
+from fastfcn.training.recipe import Recipe
 from fastfcn.training.resume import BEST
+from fastfcn.training.schedules import build_schedule
 
 RATES = ("lr", "initial_lr")  # of a parameter group; its other options are the recipe's
 STEPS = "epoch_loop.automatic_optimization.optim_progress"
@@ -70,6 +75,7 @@ def restored(content: Mapping[str, Any], parts: Parts, resumed: Checkpoint) -> d
         "loops": {"fit_loop": loops},
         "callbacks": dict(_callbacks(_part(content, "callbacks"), trainer)),
         **_optimisation(content, module.network, module.recipe),
+        **(_averaged(content, module, resumed.path) if module.recipe.ema is not None else {}),
     }
     place, scaler = type(loaders).__qualname__, trainer.precision_plugin.state_dict()
     if found := _part(content, place):
@@ -135,8 +141,21 @@ def _callbacks(states: Mapping[str, Any], trainer: L.Trainer) -> Iterator[tuple[
         state = _part(states, key)
         if isinstance(callback, BestCheckpoint):
             yield key, {"best_model_score": _score(state.get("best_model_score"))}
+        elif isinstance(callback, Patience):
+            waited, best = count(state.get("wait_count"), "wait_count"), _score(state.get("best_score"))
+            yield key, {**own, "wait_count": waited, "best_score": own["best_score"] if best is None else best}
         elif not isinstance(callback, ModelCheckpoint):  # whose folder and names are the run's
             yield key, {name: None if state.get(name) is None else count(state[name], name) for name in own}
+
+
+def _averaged(content: Mapping[str, Any], module: nn.Module, path: Path) -> dict[str, Any]:
+    """Return the weights themselves, whose mean is the state dict, and how many steps it is of."""
+    weights = named_tensors(content.get(WEIGHTS), WEIGHTS)
+    require_fitting_weights(module.state_dict(), weights, path)
+    steps = _part(content, MEAN_OF).get("n_averaged")
+    if not isinstance(steps, Tensor) or steps.dim() or steps.is_floating_point():
+        raise ValueError(f"{MEAN_OF}.n_averaged is {shown(steps)}, no number of steps")
+    return {WEIGHTS: weights, MEAN_OF: {"n_averaged": torch.tensor(count(int(steps), "n_averaged"))}}
 
 
 def _score(value: Any) -> Tensor | None:
@@ -147,18 +166,17 @@ def _score(value: Any) -> Tensor | None:
     return value.float()
 
 
-def _optimisation(content: Mapping[str, Any], network: nn.Module, recipe: Recipe) -> dict[str, Any]:
+def _optimisation(content: Mapping[str, Any], network: Segmenter, recipe: Recipe) -> dict[str, Any]:
     """Return the states of optimiser and schedule, in the form of new ones."""
-    groups = parameter_groups(network, recipe.lr, recipe.head_lr_factor)
-    optimiser = build_optimiser(groups, recipe.weight_decay)
-    schedule = poly_schedule(optimiser, 1).state_dict()
+    optimiser = recipe_optimiser(recipe, network, recipe.lr)
+    schedule = build_schedule(optimiser, 1).state_dict()
     own = optimiser.state_dict()["param_groups"]
     states, schedules = content.get("optimizer_states"), content.get("lr_schedulers")
     if not isinstance(states, list) or len(states) != 1 or not isinstance(states[0], dict):
         raise ValueError(f"optimizer_states is {shown(states)}, no list of one dict")
     rates = [{name: group[name] for name in RATES} for group in own]
     saved = like(states[0].get("param_groups"), rates, "optimizer_states.param_groups")
-    parameters = [parameter for group in groups for parameter in group["params"]]
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     return {
         "optimizer_states": [
             {
