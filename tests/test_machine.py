@@ -13,7 +13,7 @@ CORES = os.cpu_count() or 1
 @pytest.mark.parametrize(
     ("accelerator", "devices", "num_nodes", "message"),
     [
-        ("cpu", CORES + 1, 1, f"devices={CORES + 1}, this machine has {CORES} cores"),
+        ("cpu", 4 * CORES + 1, 1, f"devices={4 * CORES + 1}, this machine has {4 * CORES} places: {CORES} cores"),
         ("cpu", 1, 2, "num_nodes=2, but nothing starts processes on other nodes: start this with torchrun or srun"),
         ("auto", 99_999, 1, "devices=99999, this machine has"),
     ],
@@ -31,12 +31,12 @@ def test_a_gpu_that_is_not_there(accelerator: str) -> None:
 
 
 def test_as_many_as_there_are_may_be_asked_for() -> None:
-    require_devices("cpu", devices=CORES, environment={})
+    require_devices("cpu", devices=4 * CORES, environment={})
 
 
 @pytest.mark.parametrize("variable", LAUNCHED)
 def test_processes_that_a_launcher_starts_are_its_affair(variable: str) -> None:
-    require_devices("cpu", devices=CORES + 1, num_nodes=4, environment={variable: "8"})
+    require_devices("cpu", devices=4 * CORES + 1, num_nodes=4, environment={variable: "8"})
 
 
 def test_nodes_started_by_hand() -> None:

@@ -12,6 +12,7 @@ LAUNCHED = (
     "OMPI_COMM_WORLD_SIZE",
     "JSM_NAMESPACE_SIZE",
 )  # torchrun, srun, MPI, LSF
+SHARING = 4  # processes that may share a core, to try a distributed run without GPUs
 BY_HAND = ("MASTER_ADDR", "NODE_RANK")  # what Lightning goes by where a user starts a process on each node
 
 
@@ -32,7 +33,8 @@ def require_devices(
             f"num_nodes={num_nodes}, but nothing starts processes on other nodes: start this with torchrun or srun on "
             "each of them (docs/distributed.md), sweep with hydra/launcher=slurm, or leave num_nodes at 1"
         )
+    cores = os.cpu_count() or 1
     on_gpu = bool(gpus) and accelerator != "cpu"
-    most, kind = (gpus, "GPUs") if on_gpu else (os.cpu_count() or 1, "cores for one process each")
+    most, kind = (gpus, "GPUs") if on_gpu else (SHARING * cores, f"places: {cores} cores for {SHARING} processes each")
     if devices > most:
         raise ValueError(f"devices={devices}, this machine has {most} {kind}; lower devices")
