@@ -103,7 +103,9 @@ class Description:
         for name in ("classes", "palette"):
             if not isinstance(content[name], list):
                 raise ValueError(f"{name} is no list")
-        colours = tuple(tuple(colour) if isinstance(colour, list) else colour for colour in content["palette"])
+        if not all(isinstance(colour, list) for colour in content["palette"]):
+            raise ValueError("palette holds what is no list of three values")
+        colours = tuple(tuple(colour) for colour in content["palette"])
         parts = {name: content[name] for name in names - {"classes", "palette"}}
         if isinstance(parts["model"], dict):
             parts["model"] = with_statistics(parts["model"], IMAGENET)  # which older files do not tell

@@ -71,6 +71,8 @@ HOSTILE = {  # where, what stands there, what the line says
     "a dict for a width": ("model.upsampling.width", {"a": 1}, "model.upsampling.width"),
     "a hundred thousand classes": ("classes", ["a"] * 10**5, "larger or deeper"),
     "too many classes": ("classes", [f"c{index}" for index in range(256)], "between|2 to 255"),
+    "a palette of nothing": ("palette", [None] * 12, "palette holds what is no list"),
+    "a palette of names": ("palette", ["red"] * 12, "palette holds what is no list"),
     "one class": ("classes", ["a"], "2 to 255"),
     "no classes": ("classes", None, "classes"),
     "a class without a name": ("classes", [" "] * 12, "a name of 1 to 200"),
