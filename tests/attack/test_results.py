@@ -50,9 +50,9 @@ def picture(data: bytes) -> Callable[[Path], object]:
     return lambda folder: (folder / "predictions" / "00003.png").write_bytes(data)
 
 
-def bomb() -> bytes:
-    """A PNG of 60,000 x 60,000 pixels in three megabytes: what is behind its header is sound."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+def bomb(side: int) -> bytes:
+    """A PNG of `side` x `side` pixels, of which 100 million are there, in a tenth of a megabyte."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     pixels = b"IDAT" + zlib.compress(bytes(100_000_000))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in (header, pixels)
@@ -109,8 +109,9 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         metrics(HEAD + "0,0,inf,1e308\n0,1,-inf,nan\n0,9" + "9" * 4000 + ",1,1\n0,-5,1,1\n0,x,1,1\n"), "", "",
     ),
     "text for a picture": (picture(SVG.encode()), PICTURE, "is no sound picture"),
-    "half a picture": (picture(bomb()[:60]), PICTURE, "is no sound picture"),
-    "a picture of 3.6 gigapixels": (picture(bomb()), PICTURE, "is no sound picture"),
+    "half a picture": (picture(bomb(9000)[:60]), PICTURE, "is no sound picture"),
+    "a picture of 3.6 gigapixels": (picture(bomb(60_000)), PICTURE, "is no sound picture"),
+    "a picture of 81 megapixels": (picture(bomb(9000)), PICTURE, "9000 x 9000 pixels"),
     "a pipe for a picture": (instead("predictions/00003.png", os.mkfifo), PICTURE, "is no regular file"),
     "a folder for a picture": (instead("predictions/00003.png", Path.mkdir), PICTURE, "is no regular file"),
     "a device for a picture": (instead("predictions/00003.png", to_zero), PICTURE, "is a link out of"),
