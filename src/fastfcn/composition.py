@@ -86,6 +86,18 @@ def check_keys(node: Node, path: str, *, given: Iterable[str] = ()) -> None:
         raise ValueError(_must_be_given(missing))
 
 
+def completed(node: Node) -> dict[str, Any]:
+    """Add to the nodes of a configuration, here and below, what they leave to the defaults of their constructors."""
+    full = {key: completed(value) if isinstance(value, Mapping) else value for key, value in node.items()}
+    if TARGET in node:
+        parameters = inspect.signature(_locate(node[TARGET], TARGET)).parameters.values()
+        defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+        full = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in {**defaults, **full}.items()
+        }
+    return full
+
+
 def require_known(key: str, allowed: Iterable[str], path: str = "") -> None:
     """Raise ValueError, with the nearest name, if `key` is not among `allowed`."""
     names = sorted(allowed)

@@ -180,7 +180,13 @@ def test_patience_ends_a_training_that_gets_no_better(tmp_path: Path, script) ->
 def test_a_run_from_before_these_options_can_be_resumed(trained: Path) -> None:
     checkpoint = read_checkpoint(trained / "checkpoints" / "last.ckpt")
     now = checkpoint.description
-    former = {name: value for name, value in now.recipe.items() if name not in ("optimizer", "schedule", "ema")}
-    require_same_run(replace(checkpoint, description=replace(now, recipe=former)), now)
+    recipe = {name: value for name, value in now.recipe.items() if name not in ("optimizer", "schedule", "ema")}
+    augmentation = {name: value for name, value in now.augmentation.items() if name != "rotate"}
+    former = replace(now, recipe=recipe, augmentation=augmentation)
+    require_same_run(replace(checkpoint, description=former), now)
     with pytest.raises(ValueError, match=r"recipe.optimizer=sgd, now it is adamw"):
-        require_same_run(checkpoint, replace(now, recipe={**now.recipe, "optimizer": "adamw"}))
+        require_same_run(replace(checkpoint, description=former), replace(now, recipe={**recipe, "optimizer": "adamw"}))
+    with pytest.raises(ValueError, match=r"augmentation.rotate=0.0, now it is 5.0"):
+        require_same_run(
+            replace(checkpoint, description=former), replace(now, augmentation={**augmentation, "rotate": 5.0})
+        )

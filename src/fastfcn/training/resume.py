@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.checkpoints import Checkpoint, read_checkpoint
-from fastfcn.composition import build
+from fastfcn.composition import completed
 from fastfcn.description import Description
 from fastfcn.files import remove_unfinished, set_aside, write_atomically
 
@@ -79,11 +79,9 @@ def require_same_run(resumed: Checkpoint, now: Description) -> None:
 
 
 def _options(description: Description) -> dict[str, Any]:
-    """Name every option that a run depends on; a recipe's are completed, for older files lack the newer ones."""
+    """Name every option that a run depends on, those too that an older file leaves to what is the default since."""
     parts = {name: part for name, part in asdict(description).items() if name in RESUMED_PARTS}
-    if parts["recipe"]:
-        parts["recipe"] = asdict(build(parts["recipe"], "recipe"))
-    return flatten(parts)
+    return flatten(completed(parts))
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
