@@ -101,7 +101,7 @@ def build_backed(
     """Build a network, filled with `weights`, in eval mode; nothing is allocated unless they fit its outline."""
     require_fitting_weights(outlined.state_dict(), weights, source)
     network = build_network(model, num_classes)
-    load_weights(network, weights, source)
+    network.load_state_dict(dict(weights))
     return network.eval()
 
 

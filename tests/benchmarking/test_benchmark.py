@@ -20,8 +20,11 @@ TINY = ("model.backbone.name=tu-test_resnet", "+suggested.width=16", "size=64", 
 
 
 @pytest.fixture
-def measured(script: Callable[..., None], tmp_path: Path) -> Callable[..., dict[str, Any]]:
+def measured(
+    script: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Any]]:
     """Run benchmark.py and return its benchmark.json."""
+    monkeypatch.setattr("fastfcn.benchmarking.timing.PEAK_SIZES", (128, 256))
 
     def call(*arguments: str) -> dict[str, Any]:
         script("benchmark", *TINY, *arguments, f"hydra.run.dir={tmp_path}")

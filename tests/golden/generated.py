@@ -6,6 +6,7 @@ Every tensor is drawn by PCG64 seeded with the CRC-32 of its name; the arrays ar
 import json
 import math
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ def _rng(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(seed))
 
 
+@cache
 def tensor(name: str, shape: tuple[int, ...], *, residual_gain: float, smoothing: float) -> Tensor:
     rng = _rng(zlib.crc32(name.encode()))
     kind = name.rpartition(".")[2]
@@ -46,7 +48,7 @@ FAMILIES = {
 
 
 def released(name: str, family: str = "fastfcn") -> dict[str, Tensor]:
-    """The state dict of a checkpoint of the authors, or of mmsegmentation."""
+    """The state dict of a checkpoint of the authors, or of mmsegmentation; its tensors are not to be written to."""
     rows = json.loads((GOLDEN / family / f"{name}.keys.json").read_text())
     return {key: tensor(key, tuple(shape), **FAMILIES[family]) for key, shape, *_ in rows}
 

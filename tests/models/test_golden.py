@@ -59,7 +59,7 @@ def test_forward_equals_the_authors(name: str, composed) -> None:
         np.testing.assert_allclose(computed[key].numpy() / largest, golden[key] / largest, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", TRAJECTORY)
+@pytest.mark.parametrize("name", ["encnet_resnet50_jpu", pytest.param("psp_resnet50_jpu", marks=pytest.mark.slow)])
 def test_training_follows_the_authors(name: str, composed) -> None:
     golden = TRAJECTORY[name]
     network = build_released(name, composed).train()
