@@ -12,7 +12,6 @@ from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.optimisers import parameter_groups
 from tests.conftest import TINY_MODEL
 
-
 HEADS: dict[str, dict[str, Any]] = {}  # composed once each
 MODELS: dict[str, dict[str, Any]] = {}
 
