@@ -16,6 +16,7 @@ from fastfcn.models.heads.deeplabv3 import DeepLabV3Head
 from fastfcn.models.heads.encnet import EncNetHead
 from fastfcn.models.heads.fcn import FCNHead
 from fastfcn.models.heads.psp import PSPHead
+from fastfcn.models.normalisation import IMAGENET
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.models.upsampling.bilinear import Bilinear
 from fastfcn.models.upsampling.fpn import FPN
@@ -50,6 +51,7 @@ class Maps(nn.Module):
     """Stands for a backbone: the same random maps whatever the images, at the sizes that `output_stride` gives."""
 
     channels = Channels(8, 12, 20, 32)
+    statistics = IMAGENET
 
     def __init__(self, output_stride: int) -> None:
         super().__init__()
