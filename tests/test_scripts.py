@@ -317,7 +317,7 @@ def test_runs_are_not_mixed(trained: Path, fails, tmp_path: Path) -> None:
     assert "holds another run (checkpoints/" in line
     assert "add resume=last" in line
     for change, message in {
-        "recipe.lr=0.5": "was trained with recipe.lr=0.3, now it is 0.5; repeat the options of its run",
+        "recipe.lr=0.5": "was trained with recipe.lr=0.1, now it is 0.5; repeat the options of its run",
         "seed=7": "was trained with run.seed=0, now it is 7; repeat the options of its run",
         "model=psp_jpu": "was trained with model.head._target_=fastfcn.models.heads.encnet.EncNetHead",
     }.items():

@@ -49,6 +49,20 @@ def test_a_killed_training_holds_nothing_though_its_workers_live(holder, tmp_pat
     holder.wait()
     with alone_in(tmp_path):
         assert (tmp_path / NAME).read_text().startswith(f"process {os.getpid()} on ")
+    assert not (tmp_path / NAME).exists()
+
+
+def test_a_lock_that_its_holder_has_just_removed_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    removed = []
+
+    def remove_first(*_: object) -> None:
+        if not removed:
+            removed.append((tmp_path / NAME).unlink())
+
+    monkeypatch.setattr("fcntl.lockf", remove_first)
+    with alone_in(tmp_path):
+        assert (tmp_path / NAME).read_text().startswith("process ")
+    assert removed
 
 
 @pytest.mark.parametrize("variable", ["RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])

@@ -6,8 +6,9 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from fastfcn.training.ranks import is_first
 
@@ -29,18 +30,35 @@ def alone_in(run_dir: Path) -> Iterator[None]:
         return
     path = run_dir / NAME
     run_dir.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    file = _locked(path)
+    try:
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # while it is held: see below
+        file.close()
+
+
+def _locked(path: Path) -> IO[str]:
+    """Open a file and lock it; one that its former holder has removed meanwhile is nobody's, so another is made."""
+    while True:
+        file = path.open("a+")
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EAGAIN):
                 file.seek(0)
+                holder = file.read(200).strip() or "just begun"
+                file.close()
                 raise ValueError(
-                    f"another training, {file.read(200).strip() or 'just begun'}, writes into {run_dir}; wait for its "
-                    "end, or give another hydra.run.dir="
+                    f"another training, {holder}, writes into {path.parent}; wait for its end, or give another "
+                    "hydra.run.dir="
                 ) from error
             log.warning("%s cannot be locked (%s): start no second training in that folder", path, error.strerror)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
-        yield
+            return file
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        file.close()
