@@ -20,7 +20,7 @@ def told() -> dict[str, Any]:
     """What a run was told, logged and summarised alike."""
     run = SimpleNamespace(summary={})
     run.log = run.summary.update
-    log_scores(run, summarise(CONFUSION), CLASSES, protocol="ss")
+    log_scores(run, summarise(CONFUSION), CLASSES, protocol="ss", axes={"epoch": 3, keys.STEP: 7})
     return run.summary
 
 
@@ -43,4 +43,5 @@ def test_a_class_that_occurs_nowhere_has_no_iou(told: dict[str, Any]) -> None:
     assert (told["iou/sky"], told["iou/sea"]) == (pytest.approx(5 / 9), pytest.approx(7 / 11))
     assert "iou/sail" not in told
     assert told[keys.BEST_MIOU] == pytest.approx((5 / 9 + 7 / 11) / 2)
+    assert (told["epoch"], told[keys.STEP]) == (3, 7)
     assert (told[keys.BEST_PIXACC], told[keys.BEST_PROTOCOL]) == (0.75, "ss")
