@@ -184,7 +184,7 @@ def test_a_root_configuration_is_whole(content: dict[str, Any], message: str) ->
         ("loss.aux_weight=-1", "loss.aux_weight must be 0 or more"),
         ("loss.presence_weight=-1", "loss.presence_weight must be 0 or more"),
         ("logger.images_every=0", "logger.images_every must be 1 or more"),
-        ("data.size=8", "data.size must be between 16 and 4096, got 8"),
+        ("data.size=8", "data.size must be between 16 and 2048, got 8"),
         ("++data.val_images=0", "data.val_images must be between 1 and"),
         ("protocol=multi_scale protocol.crop_size=1", "protocol.crop_size must be between 16 and"),
         ("protocol=multi_scale protocol.scales=[]", "protocol.scales must be a list of one or more values"),

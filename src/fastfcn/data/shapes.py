@@ -26,7 +26,7 @@ PARK, HARBOUR = 0, 1
 INDEX = {name: index for index, name in enumerate(CLASSES)}
 
 
-SceneSize = Annotated[int, within(16, 4096)]  # below, hedges and wires have no pixels
+SceneSize = Annotated[int, within(16, 2048)]  # drawn in 0.2 GiB at most; below, hedges and wires have no pixels
 Images = Annotated[int, within(1, 10_000_000)]
 
 
