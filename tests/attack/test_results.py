@@ -117,7 +117,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a folder for a picture": (instead("predictions/00003.png", Path.mkdir), PICTURE, "is no regular file"),
     "a device for a picture": (instead("predictions/00003.png", to_zero), PICTURE, "is a link out of"),
     "a picture of someone else": (instead("predictions/00003.png", out_of_the_folder), PICTURE, "is a link out of"),
-    "names that are formulae": (changed(model={**content()["model"], "backbone": "$\\frac{$ <script>x"}), "", ""),
+    "names that are formulae": (changed(row="$\\frac{$ <script>x"), "", ""),
 }  # fmt: skip
 
 
