@@ -96,12 +96,17 @@ def fails(script: Callable[..., None], capfd: pytest.CaptureFixture[str]) -> Cal
     return call
 
 
-@pytest.fixture(scope="session")
-def pair() -> Iterator[Pair]:
-    """Two processes that call functions together."""
-    both = Pair()
+@pytest.fixture(autouse=True, scope="session")
+def _two_processes() -> Iterator[Pair]:
+    both = Pair()  # while this process has not computed anything yet
     yield both
     both.close()
+
+
+@pytest.fixture(scope="session")
+def pair(_two_processes: Pair) -> Pair:
+    """Two processes that call functions together."""
+    return _two_processes
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,10 @@ SECONDS = 240  # for one call
 
 
 class Pair:
-    """Two processes joined by gloo. Forked where there is no GPU, which spares them the imports."""
+    """Two processes joined by gloo, from their first call on.
+
+    Forked where there is no GPU, which must be before anything was computed: autograd's threads do not outlive a fork.
+    """
 
     def __init__(self) -> None:
         with socket.socket() as listener:
@@ -54,7 +57,8 @@ class Pair:
 
 
 def _serve(rank: int, port: int, end: Connection) -> None:
-    """Call what comes, forever."""
+    """Call what comes, forever; nothing is imported before that."""
+    end.poll(None)
     from lightning.pytorch.utilities import rank_zero_only
 
     os.environ.update(

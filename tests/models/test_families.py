@@ -82,7 +82,6 @@ def test_a_network_is_built_on_the_meta_device(composed) -> None:
     assert {name: each.shape for name, each in described.state_dict().items()} == {
         name: each.shape for name, each in real.state_dict().items()
     }
-    assert [each.requires_grad for each in described.parameters()] == [each.requires_grad for each in real.parameters()]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The table of a sweep says what the files of its jobs say."""
 
+import json
 from pathlib import Path
 
 from rich.console import Console
@@ -8,13 +9,18 @@ from fastfcn.sweeping.status import Status
 from fastfcn.sweeping.table import draw_table
 from tests.sweeping.test_execution import job_in
 
+RESULT = {
+    "iou": {}, "model": {"backbone": "b", "output_stride": 8, "upsampling": "jpu", "head": "fcn"}, "data": "shapes",
+    "seed": 0, "commit": None, "versions": {}, "device": "cpu", "parameters": 1, "gflops": 1.0, "seconds": 1.0,
+}  # fmt: skip
+
 
 def test_every_state_is_drawn_as_it_is(tmp_path: Path, capsys) -> None:
     jobs = [job_in(tmp_path / name) for name in ("a", "b", "c")]
     for job in jobs:
         job.folder.mkdir()
         (job.folder / "metrics.csv").write_text("epoch,val/miou\n6,0.25\n")
-    jobs[2].result.write_text('{"metrics": {"val/miou": 0.25, "val/miou_ss": 0.5}}')
+    jobs[2].result.write_text(json.dumps({**RESULT, "metrics": {"val/miou": 0.25, "val/miou_ss": 0.5}}))
     states = [
         Status("running", "now", started=0.0, ended=90.0),
         Status("failed", "now", "[rank0]: Error [/gloo/pair.cc:5]"),

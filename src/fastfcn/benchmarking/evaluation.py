@@ -30,6 +30,7 @@ class OneByOne(nn.Module):
         super().__init__()
         self.network = network
         self.align_corners = network.align_corners
+        self.statistics = network.statistics
 
     def forward(self, images: Tensor) -> Prediction:
         """Segment `images` (B, 3, H, W) one after the other."""
