@@ -240,7 +240,7 @@ def test_mistakes_in_training_end_with_one_line(
     ("arguments", "message"),
     [
         (("evaluate", "+trainer.limit_test_batches=0"), "trainer.limit_test_batches must be 1 or more batches"),
-        (("evaluate", "+data.size=0"), "data.size must be between 16 and 4096, got 0"),
+        (("evaluate", "+data.size=0"), "data.size must be between 16 and 2048, got 0"),
         (("evaluate", "workers=-1"), "workers must be between 0 and 1024, got -1"),
         (("evaluate", "pictures=-1"), "pictures must be 0 or more, got -1"),
         (("evaluate", "devices=999"), "devices=999, this machine has"),

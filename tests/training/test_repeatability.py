@@ -58,7 +58,8 @@ def call(run_dir: Path, *arguments: str) -> None:
 
 def kill(run_dir: Path, *arguments: str, hook: str, at_step: int, saved_step: int) -> None:
     """Start train.py, have it wait in `hook` after `at_step`, and SIGKILL it there, workers included."""
-    context = multiprocessing.get_context("spawn" if torch.cuda.is_available() else "fork")  # a fork spares the imports
+    context = multiprocessing.get_context("forkserver")  # this process has computed, which autograd does not let fork
+    context.set_forkserver_preload(["torch", "lightning", "segmentation_models_pytorch", "albumentations", "wandb"])
     process = context.Process(target=train_and_wait, args=(run_dir, arguments, hook, at_step))
     process.start()
     deadline = time.monotonic() + 200
@@ -79,6 +80,7 @@ def train_and_wait(run_dir: Path, arguments: tuple[str, ...], hook: str, at_step
             time.sleep(600)
 
     os.setsid()
+    torch.set_num_threads(1)
     setattr(EpochLog, hook, wait)
     call_train(*RUN, *arguments, f"hydra.run.dir={run_dir}")
 
