@@ -42,6 +42,18 @@ def test_adamw_decays_weights_alone_and_keeps_the_rates_by_role(network: Segment
             assert group["weight_decay"] == (0.0 if parameter.ndim <= 1 else 0.05), names[id(parameter)]
 
 
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [("mit_b0", True), ("tu-test_convnext", True), ("resnet18", False), ("tu-test_efficientnet", False)],
+)
+def test_layer_norms_suggest_a_recipe(name: str, suggested: bool, composed, caplog: pytest.LogCaptureFixture) -> None:
+    model = composed("model=fcn_jpu", f"model.backbone.name={name}", "model.upsampling.width=8").model
+    network = build_network(plain(model), num_classes=5)
+    caplog.set_level("INFO", logger="fastfcn")
+    recipe_optimiser(replace(recipe(), optimizer="sgd"), network, 0.01)
+    assert ("recipe=finetune" in caplog.text) == suggested
+
+
 def test_embeddings_of_positions_are_not_decayed() -> None:
     toy = nn.Module()
     toy.backbone = nn.Linear(2, 2)

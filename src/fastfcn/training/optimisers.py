@@ -1,8 +1,10 @@
 """Optimisers and their parameter groups: rates by the part of the network, and decay by the kind of parameter."""
 
+import logging
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, AdamW, Optimizer
 
 from fastfcn.models.backbone import Backbone
@@ -15,12 +17,26 @@ EMBEDDINGS = ("pos_embed", "relative_position_bias_table", "cls_token", "reg_tok
 
 Groups = list[dict[str, Any]]
 
+log = logging.getLogger(__name__)
+
 
 def recipe_optimiser(recipe: Recipe, network: Segmenter, lr: float) -> Optimizer:
     """Build the recipe's optimiser, with `lr` for the backbone."""
     if recipe.optimizer == "adamw":
         return AdamW(adamw_groups(recipe, network, lr))
+    if wants_adamw(network.backbone):
+        log.info(
+            "%s normalises its layers as transformers and ConvNeXt do, which SGD trains badly: try recipe=finetune",
+            network.backbone.name,
+        )
     return build_optimiser(parameter_groups(network, lr, recipe.head_lr_factor), recipe.weight_decay)
+
+
+def wants_adamw(backbone: nn.Module) -> bool:
+    """Tell transformers and ConvNeXt, whose norms are LayerNorms for the most part, from networks with BatchNorm."""
+    kinds = [type(module) for module in backbone.modules()]
+    layer, batch = (sum(issubclass(kind, norm) for kind in kinds) for norm in (nn.LayerNorm, _BatchNorm))
+    return layer > batch
 
 
 def parameter_groups(network: nn.Module, lr: float, head_lr_factor: float) -> Groups:
