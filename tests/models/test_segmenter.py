@@ -66,16 +66,3 @@ def test_first_convolution_of_encnet_depends_on_the_map(composed) -> None:
     for upsampling, kernel in {"jpu": 1, "jpu_x": 1, "none": 3, "bilinear": 3, "fpn": 3}.items():
         network = build_network(plain(composed(f"model/upsampling={upsampling}", *TINY_MODEL).model), num_classes=5)
         assert network.head.reduce[0].kernel_size == (kernel, kernel), upsampling
-
-
-def test_sync_batchnorm_would_reach_every_batchnorm(composed) -> None:
-    """What Lightning does on several GPUs; torch refuses to run such layers on a CPU, so they are only counted."""
-    network = build_network(plain(composed(*TINY_MODEL).model), num_classes=5)
-    norms = [module for module in network.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
-    converted = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    synchronised = [module for module in converted.modules() if isinstance(module, torch.nn.SyncBatchNorm)]
-    assert len(synchronised) == len(norms)
-    assert isinstance(converted.head.context.norm, torch.nn.SyncBatchNorm)
-    assert not [
-        module for module in converted.modules() if type(module) in (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
-    ]

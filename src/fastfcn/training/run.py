@@ -8,7 +8,6 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
@@ -47,6 +46,7 @@ from fastfcn.training.recipe import Recipe
 from fastfcn.training.restoring import RestoringIO, restore
 from fastfcn.training.resume import find_resume, prepare_folder, require_free_folder, require_same_run
 from fastfcn.training.statistics import require_statistics
+from fastfcn.training.synchronisation import SynchronisedBatchNorm, synchronised
 from fastfcn.training.weights import begin_with_weights
 
 log = logging.getLogger(__name__)
@@ -231,19 +231,13 @@ def build_trainer(settings: RunConfig, run_dir: Path, *, loggers: list[Logger], 
             ),
             *callbacks,
         ],
-        plugins=[RestoringIO()],
-        sync_batchnorm=synchronised(settings),
+        plugins=[RestoringIO(), *([SynchronisedBatchNorm()] if synchronised(settings) else [])],
+        sync_batchnorm=False,  # the plugin above does it
         use_distributed_sampler=False,  # the suite's own samplers know their place
         num_sanity_val_steps=0,
         enable_model_summary=False,
     )
     return trainer
-
-
-def synchronised(settings: RunConfig) -> bool:
-    """Tell whether BatchNorm's statistics are those of all processes."""
-    on_gpu = settings.trainer["accelerator"] in ("auto", "gpu", "cuda") and CUDAAccelerator.is_available()
-    return on_gpu and (settings.devices > 1 or settings.num_nodes > 1)
 
 
 def _options(node: dict[str, Any]) -> dict[str, Any]:
