@@ -4,7 +4,7 @@ import importlib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import ConfigDict, with_config
@@ -20,7 +20,8 @@ from fastfcn.models.heads.base import Head
 from fastfcn.models.normalisation import IMAGENET, Statistics
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.models.upsampling.base import Upsampling
-from fastfcn.options import AtLeastOne, Seed, holds
+from fastfcn.options import AtLeastOne, Seed, Weights, holds
+from fastfcn.training.losses import SegmentationLoss
 
 FORMAT = "fastfcn-2"
 MOST_VALUES = 10_000  # 255 classes with their colours, in two places, are a third of it
@@ -28,7 +29,11 @@ DEEPEST = 8
 LONGEST_TEXT = 4096  # of paths; names of classes:
 LONGEST_NAME = 200
 OWN_NAME = r"fastfcn(\.\w+)+"
-PARTS = {"model": (Segmenter, Backbone, Upsampling, Head), "data": (SegmentationData,)}
+PARTS = {
+    "model": (Segmenter, Backbone, Upsampling, Head),
+    "data": (SegmentationData,),
+    "loss": (SegmentationLoss,),
+}
 ONLY = {"recipe": "fastfcn.training.recipe.Recipe", "augmentation": "fastfcn.data.augmentation.Augmentation"}
 
 ClassName = Annotated[
@@ -47,14 +52,16 @@ class Circumstances(TypedDict, total=False):
     seed: Seed
     processes: AtLeastOne
     accumulate_grad_batches: AtLeastOne
+    class_weights: Weights
 
 
 @dataclass(frozen=True)
 class Description:
     """What a checkpoint says of itself: class names, colours, and configuration as plain dicts.
 
-    `data`, `recipe`, `augmentation` and `run` (seed, processes, accumulation) are empty where they are not known, as in
-    imported checkpoints. Raises ValueError, naming the value, for what no training of this suite can have written.
+    `data`, `recipe`, `augmentation`, `loss` and `run` (seed, processes, accumulation, counted weights of classes) are
+    empty where they are not known, as in imported checkpoints. Raises ValueError, naming the value, for what no
+    training of this suite can have written.
     """
 
     model: dict[str, Any]
@@ -64,6 +71,7 @@ class Description:
     recipe: dict[str, Any]
     augmentation: dict[str, Any]
     run: Circumstances
+    loss: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check every value, and every name of a class before it is imported."""
@@ -73,7 +81,9 @@ class Description:
             require_fitting(content[name], hint, name)
         if len(self.palette) != len(self.classes):
             raise ValueError(f"palette has {len(self.palette)} colours for {len(self.classes)} classes")
-        for name in ("model", "data", "recipe", "augmentation"):
+        if len(self.run.get("class_weights", self.classes)) != len(self.classes):
+            raise ValueError(f"run.class_weights has another length than the {len(self.classes)} classes")
+        for name in ("model", "data", "recipe", "augmentation", "loss"):
             node = getattr(self, name)
             if PARTIAL in node:
                 raise ValueError(f"{name}.{PARTIAL} is not an option")
@@ -98,6 +108,7 @@ class Description:
             found = content.get("format") if isinstance(content, dict) else "unknown"
             raise ValueError(f"its format is {found}, this version reads {FORMAT}")
         names = set(get_type_hints(cls))
+        content = {"loss": {}, **content}  # which older files do not tell
         if wrong := sorted(names.symmetric_difference(set(content) - {"format"})):
             raise ValueError(f"{wrong[0]} is {'missing' if wrong[0] in names else 'no part of a description'}")
         for name in ("classes", "palette"):

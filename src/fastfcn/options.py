@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
 RANGE = "range"  # the kind of error that says what is allowed in the words after "must be"
@@ -25,6 +25,18 @@ def holds(allowed: str, fits: Callable[[Any], bool]) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def either(allowed: str) -> WrapValidator:
+    """Name what a union allows as a whole, where pydantic would tell of one of its types."""
+
+    def check(value: Any, inner: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return inner(value)
+        except ValidationError as error:
+            raise PydanticCustomError(RANGE, "{allowed}", {"allowed": allowed}) from error
+
+    return WrapValidator(check)
 
 
 NOT_EMPTY = holds("a list of one or more values", bool)
@@ -54,4 +66,8 @@ Workers = Annotated[int, within(0, 1024)]  # processes that load data
 Seed = Annotated[int, within(0, 2**32 - 1)]  # what NumPy takes
 Name = Annotated[str, holds("a name or a path", lambda value: bool(value.strip()))]
 Word = Annotated[str, holds("letters, digits, _ and -", lambda value: re.fullmatch(r"[\w-]+", value) is not None)]
+Weights = Annotated[list[NotNegative], NOT_EMPTY]
+ClassWeights = Annotated[
+    Literal["balanced"] | Weights | None, either("balanced, or a list of numbers of 0 or more, one a class")
+]
 OfNetwork = Annotated[bool, holds("left to model.align_corners", lambda _: False)]  # no option of a part

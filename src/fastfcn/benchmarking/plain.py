@@ -4,9 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fastfcn.data.dataset import IGNORE
-from fastfcn.models.features import Prediction
 from fastfcn.models.layers.encoding import Encoding
-from fastfcn.training.losses import Losses, SegmentationLoss, presence_loss
+from fastfcn.training.losses import SegmentationLoss
 
 
 class ExpandedEncoding(nn.Module):
@@ -36,14 +35,6 @@ def expand_encodings(network: nn.Module) -> None:
 class PlainLoss(SegmentationLoss):
     """The training objective on logits of the masks' size, whole batches at once."""
 
-    def forward(self, prediction: Prediction, masks: Tensor, *, align_corners: bool = True) -> Losses:
-        """Compare full-size logits with `masks` (B, H, W)."""
-        segmentation = F.cross_entropy(prediction.logits, masks, ignore_index=IGNORE)
-        total, auxiliary, presence = segmentation, None, None
-        if prediction.aux is not None:
-            auxiliary = self.aux_weight * F.cross_entropy(prediction.aux, masks, ignore_index=IGNORE)
-            total = total + auxiliary
-        if prediction.presence is not None:
-            presence = self.presence_weight * presence_loss(prediction.presence, masks)
-            total = total + presence
-        return Losses(total, segmentation, auxiliary, presence)
+    def pixel_loss(self, logits: Tensor, masks: Tensor, *, align_corners: bool) -> Tensor:
+        """Return PyTorch's own cross-entropy."""
+        return F.cross_entropy(logits, masks, self.weights, ignore_index=IGNORE)

@@ -15,41 +15,46 @@ class UpsampledCrossEntropy(torch.autograd.Function):
     """Sum over labelled pixels of the cross-entropy of logits resized bilinearly to their masks.
 
     The gradient is made together with the loss, image by image, and kept at the size of the logits: nothing of the
-    masks' size outlives the forward pass, and the backward pass only scales.
+    masks' size outlives the forward pass, and the backward pass only scales. It is kept in float32, whatever the
+    logits are: a sum over pixels need not fit half precision, where the mean that it is scaled to does.
     """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, masks: Tensor, align_corners: bool) -> Tensor:
-        """Compare `logits` (B, C, h, w) with `masks` (B, H, W), int64 class indices or IGNORE, in float32."""
+    def forward(ctx: Any, logits: Tensor, masks: Tensor, align_corners: bool, weights: Tensor | None) -> Tensor:
+        """Compare `logits` (B, C, h, w) with `masks` (B, H, W), int64 class indices or IGNORE, in float32.
+
+        A pixel counts as often as the weight (C,) of its class says.
+        """
         wanted = ctx.needs_input_grad[0]
-        gradient = torch.empty_like(logits, memory_format=torch.contiguous_format) if wanted else None
+        gradient = torch.empty(logits.shape, device=logits.device) if wanted else None
         total = torch.zeros((), device=logits.device)
         for index, mask in enumerate(masks):
             one = logits[index : index + 1].detach().float()
             log_probabilities = resize(one, (mask.shape[0], mask.shape[1]), align_corners=align_corners).log_softmax(1)
-            total += F.nll_loss(log_probabilities, mask[None], ignore_index=IGNORE, reduction="sum")
+            total += F.nll_loss(log_probabilities, mask[None], weights, ignore_index=IGNORE, reduction="sum")
             if gradient is not None:
-                full = _gradient(log_probabilities, mask)
+                full = _gradient(log_probabilities, mask, weights)
                 gradient[index] = _shrink(full, one, align_corners)[0]
         if gradient is not None:
             ctx.save_for_backward(gradient)
+            ctx.dtype = logits.dtype
         return total
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor, None, None]:
-        """Scale the gradient."""
+    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor, None, None, None]:
+        """Scale the gradient, and only then return to the logits' precision."""
         (gradient,) = ctx.saved_tensors
-        return gradient * scale.to(gradient.dtype), None, None
+        return (gradient * scale).to(ctx.dtype), None, None, None
 
 
-def _gradient(log_probabilities: Tensor, mask: Tensor) -> Tensor:
+def _gradient(log_probabilities: Tensor, mask: Tensor, weights: Tensor | None) -> Tensor:
     """Turn log-probabilities (1, C, H, W), in their memory, into the loss's gradient by the resized logits."""
     labelled = mask != IGNORE
     gradient = log_probabilities.exp_()
     truth = torch.where(labelled, mask, 0)[None, None]
     gradient.scatter_add_(1, truth, torch.full_like(gradient[:, :1], -1.0))
-    return gradient.mul_(labelled)
+    return gradient.mul_(labelled if weights is None else labelled * weights[truth])
 
 
 def _shrink(gradient: Tensor, logits: Tensor, align_corners: bool) -> Tensor:

@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from fastfcn.data.dataset import IGNORE
 from fastfcn.models.features import Prediction
-from fastfcn.options import NotNegative
+from fastfcn.options import ClassWeights, NotNegative
 from fastfcn.training.cross_entropy import UpsampledCrossEntropy
+
+BALANCED = "balanced"  # class weights, to be counted
 
 
 @dataclass
@@ -28,32 +30,62 @@ class Losses:
 
 
 class SegmentationLoss(nn.Module):
-    """Cross-entropy + aux_weight * auxiliary cross-entropy + presence_weight * presence loss."""
+    """Cross-entropy + aux_weight * auxiliary cross-entropy + presence_weight * presence loss.
 
-    def __init__(self, *, aux_weight: NotNegative, presence_weight: NotNegative) -> None:
+    Both cross-entropies weigh pixels by `class_weights`, one a class, and are means by weight, as PyTorch's are.
+    """
+
+    weights: Tensor | None
+
+    def __init__(
+        self, *, aux_weight: NotNegative, presence_weight: NotNegative, class_weights: ClassWeights = None
+    ) -> None:
         super().__init__()
+        if isinstance(class_weights, str):
+            raise ValueError(f"loss.class_weights={class_weights} needs training masks to count: give a list here")
+        if class_weights is not None and not any(class_weights):
+            raise ValueError("loss.class_weights must have a weight above 0")
         self.aux_weight = aux_weight
         self.presence_weight = presence_weight
+        self.class_weights = class_weights
+        weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
+        self.register_buffer("weights", weights, persistent=False)  # the description has them
 
     def forward(self, prediction: Prediction, masks: Tensor, *, align_corners: bool = True) -> Losses:
         """Compare `prediction` with `masks` (B, H, W), int64 class indices or IGNORE.
 
         Logits smaller than the masks are resized to them.
         """
-        segmentation = pixel_loss(prediction.logits, masks, align_corners=align_corners)
+        segmentation = self.pixel_loss(prediction.logits, masks, align_corners=align_corners)
         auxiliary = presence = None
         if prediction.aux is not None:
-            auxiliary = self.aux_weight * pixel_loss(prediction.aux, masks, align_corners=align_corners)
+            auxiliary = self.aux_weight * self.pixel_loss(prediction.aux, masks, align_corners=align_corners)
         if prediction.presence is not None:
             presence = self.presence_weight * presence_loss(prediction.presence, masks)
         parts = [part for part in (segmentation, auxiliary, presence) if part is not None]
         return Losses(torch.stack(parts).sum(), segmentation, auxiliary, presence)
 
+    def pixel_loss(self, logits: Tensor, masks: Tensor, *, align_corners: bool) -> Tensor:
+        """Return the cross-entropy of `logits` (B, C, h, w) of any stride."""
+        return pixel_loss(logits, masks, align_corners=align_corners, weights=self.weights)
 
-def pixel_loss(logits: Tensor, masks: Tensor, *, align_corners: bool = True) -> Tensor:
-    """Mean cross-entropy of the labelled pixels; 0 where there are none. `logits` may be of any stride."""
-    total: Tensor = UpsampledCrossEntropy.apply(logits, masks, align_corners)
-    return total / (masks != IGNORE).sum().clamp(min=1)
+
+def pixel_loss(logits: Tensor, masks: Tensor, *, align_corners: bool = True, weights: Tensor | None = None) -> Tensor:
+    """Mean cross-entropy of the labelled pixels, by the weight (C,) of their class; 0 where there are none.
+
+    `logits` may be of any stride.
+    """
+    total: Tensor = UpsampledCrossEntropy.apply(logits, masks, align_corners, weights)
+    return total / _weight_of(masks, weights)
+
+
+def _weight_of(masks: Tensor, weights: Tensor | None) -> Tensor:
+    """Sum the weights of the labelled pixels, or count them; 1 where that is 0."""
+    labelled = masks != IGNORE
+    if weights is None:
+        return labelled.sum().clamp(min=1)
+    weight = (weights[torch.where(labelled, masks, 0)] * labelled).sum()
+    return torch.where(weight > 0, weight, 1.0)
 
 
 def presence_loss(logits: Tensor, masks: Tensor) -> Tensor:

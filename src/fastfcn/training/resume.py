@@ -11,15 +11,19 @@ from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.checkpoints import Checkpoint, read_checkpoint
 from fastfcn.composition import completed
-from fastfcn.description import Description
+from fastfcn.data.dataset import SegmentationData
+from fastfcn.description import Circumstances, Description, with_statistics
 from fastfcn.files import remove_unfinished, set_aside, write_atomically
+from fastfcn.models.segmenter import Segmenter
+from fastfcn.training.config import RunConfig
+from fastfcn.training.losses import SegmentationLoss
 
 log = logging.getLogger(__name__)
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 RESULT = "result.json"
 PICTURES = ("images", "truth", "predictions")
-RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "run")
+RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "loss", "run")
 MAY_CHANGE = {
     "recipe.workers",
     "recipe.cache",
@@ -29,6 +33,27 @@ MAY_CHANGE = {
     "data.root",
     "model.backbone.weights",
 }
+
+
+def describe_run(
+    settings: RunConfig, data: SegmentationData, network: Segmenter, loss: SegmentationLoss
+) -> Description:
+    """Say what a checkpoint of this run holds, and what it was trained with."""
+    run: Circumstances = {
+        "seed": settings.seed,
+        "processes": settings.devices * settings.num_nodes,
+        "accumulate_grad_batches": settings.trainer["accumulate_grad_batches"],
+    }
+    return Description(
+        model=with_statistics(settings.model, network.backbone.statistics),
+        classes=data.classes,
+        palette=data.palette,
+        data=settings.data,
+        recipe=settings.recipe,
+        augmentation=settings.augmentation,
+        run=run if loss.class_weights is None else {**run, "class_weights": loss.class_weights},
+        loss=settings.loss,
+    )
 
 
 def find_resume(resume: str | None, run_dir: Path) -> Checkpoint | None:
@@ -70,6 +95,8 @@ def _latest(folder: Path) -> Checkpoint | None:
 def require_same_run(resumed: Checkpoint, now: Description) -> None:
     """Raise ValueError, naming the first option that differs, if a checkpoint was made with other options."""
     before, after = (_options(each) for each in (resumed.description, now))
+    if not resumed.description.loss:  # of a file from before it was kept
+        after = {key: value for key, value in after.items() if not key.startswith("loss.")}
     for key in sorted({*before, *after} - MAY_CHANGE):
         if before.get(key) != after.get(key):
             raise ValueError(

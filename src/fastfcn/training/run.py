@@ -25,7 +25,6 @@ from fastfcn.data.loading import SegmentationLoaders
 from fastfcn.data.opening import build_data
 from fastfcn.data.palette import hexadecimal
 from fastfcn.data.sampling import require_whole_batch
-from fastfcn.description import Description, with_statistics
 from fastfcn.evaluation.final import PICTURES
 from fastfcn.evaluation.run import build_protocol
 from fastfcn.files import require_folders
@@ -37,6 +36,7 @@ from fastfcn.tracking.identity import identify
 from fastfcn.tracking.images import ValidationImages
 from fastfcn.tracking.logging import Logging, close_loggers
 from fastfcn.training.callbacks import recipe_callbacks, training_callbacks
+from fastfcn.training.class_weights import build_loss
 from fastfcn.training.conclusion import Parts, conclude
 from fastfcn.training.config import RunConfig, read_config
 from fastfcn.training.lock import alone_in
@@ -44,7 +44,13 @@ from fastfcn.training.module import SegmentationModule
 from fastfcn.training.preemption import Preempted
 from fastfcn.training.recipe import Recipe
 from fastfcn.training.restoring import RestoringIO, restore
-from fastfcn.training.resume import find_resume, prepare_folder, require_free_folder, require_same_run
+from fastfcn.training.resume import (
+    describe_run,
+    find_resume,
+    prepare_folder,
+    require_free_folder,
+    require_same_run,
+)
 from fastfcn.training.statistics import require_statistics
 from fastfcn.training.synchronisation import SynchronisedBatchNorm, synchronised
 from fastfcn.training.weights import begin_with_weights
@@ -121,12 +127,13 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     log.info("network: %s, upsampling options %s", describe(network), _options(settings.model["upsampling"]))
     if settings.suggested is not None:
         log.info("data=%s suggested %s; the command line overrides it", data.name, settings.suggested)
-    description = describe_run(settings, data, network)
+    loss = build_loss(settings.loss, data, resumed)
+    description = describe_run(settings, data, network, loss)
     if resumed is not None:
         require_same_run(resumed, description)
     module = SegmentationModule(
         network.to(memory_format=torch.channels_last) if recipe.channels_last else network,
-        build(settings.loss, "loss"),
+        loss,
         recipe,
         num_classes=len(data.classes),
         seed=settings.seed,
@@ -146,23 +153,6 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
         callbacks=[images, *recipe_callbacks(recipe, network)],
     )
     return Parts(data, loaders, module, trainer)
-
-
-def describe_run(settings: RunConfig, data: SegmentationData, network: Segmenter) -> Description:
-    """Say what a checkpoint of this run holds, and what it was trained with."""
-    return Description(
-        model=with_statistics(settings.model, network.backbone.statistics),
-        classes=data.classes,
-        palette=data.palette,
-        data=settings.data,
-        recipe=settings.recipe,
-        augmentation=settings.augmentation,
-        run={
-            "seed": settings.seed,
-            "processes": settings.devices * settings.num_nodes,
-            "accumulate_grad_batches": settings.trainer["accumulate_grad_batches"],
-        },
-    )
 
 
 def build_loaders(
