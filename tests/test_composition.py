@@ -173,6 +173,8 @@ def test_a_root_configuration_is_whole(content: dict[str, Any], message: str) ->
         ("+trainer.fast_dev_run=true", "trainer.fast_dev_run must be false"),
         ("~trainer.log_every_n_steps", "trainer.log_every_n_steps must be given"),
         ("model.backbone.output_stride=4", "model.backbone.output_stride=4 does not fit: input should be 8, 16 or 32"),
+        ("+model.backbone.std=[0.2,0,0.2]", "model.backbone.std.1 must be more than 0, and at most 1, got 0"),
+        ("+model.backbone.in_channels=0", "model.backbone.in_channels must be between 1 and 1024, got 0"),
         ("+model.head.kernel_size=2", "model.head.kernel_size must be odd, between 1 and 15"),
         ("+model.head.codewords=0", "model.head.codewords must be between 1 and 65536"),
         ("augmentation.crop_size=1", "augmentation.crop_size must be between 16 and 100000, got 1"),

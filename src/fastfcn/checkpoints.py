@@ -145,8 +145,8 @@ def load_network(path: str | Path, *, optimize: Literal[True]) -> FastSegmenter:
 def load_network(path: str | Path, *, optimize: bool = False) -> Network:
     """Load a trained network, in eval mode, from a checkpoint alone.
 
-    Called on normalised images (B, 3, H, W) it returns a Prediction. With `optimize` it is made fast for inference
-    (see FastSegmenter): it compiles for the first shapes that it sees and has no auxiliary head. Raises
+    Called on images (B, channels, H, W), normalised or uint8, it returns a Prediction. With `optimize` it is made fast
+    for inference (see FastSegmenter): it compiles for the first shapes that it sees and has no auxiliary head. Raises
     FileNotFoundError or ValueError as `read_checkpoint`.
     """
     network = network_of(read_checkpoint(path))

@@ -58,7 +58,10 @@ Byte = Annotated[int, within(0, 255)]
 MaskValue = Annotated[int, within(0, 65_535)]
 Width = Annotated[int, within(1, 65_536)]  # channels, codewords
 KernelSize = Annotated[int, holds("odd, between 1 and 15", lambda value: 1 <= value <= 15 and value % 2 == 1)]
-Colour = tuple[Fraction, Fraction, Fraction]  # RGB values in 0..1
+ImageChannels = Annotated[int, within(1, 1024)]
+Means = Annotated[tuple[Fraction, ...], NOT_EMPTY]  # a value a channel of the image, in 0..1
+Deviation = Annotated[float, holds("more than 0, and at most 1", lambda value: 0 < value <= 1)]
+Deviations = Annotated[tuple[Deviation, ...], NOT_EMPTY]
 Dilation = Annotated[int, within(1, 1024)]
 Dilations = Annotated[tuple[Dilation, ...], NOT_EMPTY]
 Bins = Annotated[tuple[Annotated[int, within(1, 64)], ...], NOT_EMPTY]

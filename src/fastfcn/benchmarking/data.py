@@ -24,6 +24,7 @@ from fastfcn.data.dataset import Sample, Split
 from fastfcn.data.loading import TrainingLoader, TrainingSamples, worker_options
 from fastfcn.data.opening import build_data
 from fastfcn.data.sampling import Draw, TrainingBatches
+from fastfcn.models.normalisation import RGB
 from fastfcn.options import AtLeastOne
 from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.optimisers import recipe_optimiser
@@ -154,6 +155,7 @@ def step_work(
     """Return one training step of the configured model: normalise, forward, backward, update."""
     fabric = L.Fabric(accelerator=config.trainer.accelerator, devices=1, precision=config.trainer.precision)
     network = build_network(plain(config.model), num_classes).train()
+    network.statistics.require(RGB, "those of a dataset")
     if recipe.checkpoint_backbone:
         network.backbone.checkpoint_activations()
     if recipe.channels_last:

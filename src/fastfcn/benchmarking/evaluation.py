@@ -1,7 +1,7 @@
 """Multi-scale evaluation of one image."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,7 +33,7 @@ class OneByOne(nn.Module):
         self.statistics = network.statistics
 
     def forward(self, images: Tensor) -> Prediction:
-        """Segment `images` (B, 3, H, W) one after the other."""
+        """Segment `images` (B, C, H, W) one after the other."""
         return Prediction(torch.cat([self.network(image[None]).logits for image in images]))
 
 
@@ -72,13 +72,14 @@ class EvaluationBenchmark(Benchmark):
     def run(self, config: DictConfig, folder: Path) -> None:
         """Measure, print a table, write benchmark.json."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        image = torch.randn(1, 3, *self.size, device=device)
+        image = cache(lambda channels: torch.randn(1, channels, *self.size, device=device))
         scores: dict[str, Tensor] = {}
         works: dict[str, Callable[[], object]] = {}
         for entry, model in model_configs(config).items():
             for path in ("plain", *self.paths):
                 network = _on_path(path, build_entry(model, config.classes).to(device))
-                works[f"{entry} {path}"] = partial(self._score, network, image, scores, f"{entry} {path}")
+                pixels = image(network.statistics.channels)
+                works[f"{entry} {path}"] = partial(self._score, network, pixels, scores, f"{entry} {path}")
         with torch.inference_mode():
             timings = interleave(works, config.rounds, device)
         rows = [self._row(name, scores, timings[name]) for name in works]
@@ -108,7 +109,7 @@ class EvaluationBenchmark(Benchmark):
         }
 
 
-def _on_path(path: str, network: Segmenter) -> nn.Module:
+def _on_path(path: str, network: Segmenter) -> FastSegmenter | OneByOne:
     if path == "own":
         return FastSegmenter(network)
     if path == "plain":

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
 from omegaconf import DictConfig
 from rich.table import Table
-from torch import Tensor, nn
+from torch import Tensor
 
 from fastfcn.benchmarking.base import Benchmark
 from fastfcn.benchmarking.entries import build_entry, model_configs
@@ -16,7 +17,7 @@ from fastfcn.benchmarking.memory import peak_memory
 from fastfcn.benchmarking.plain import expand_encodings
 from fastfcn.benchmarking.timing import Timing, interleave, matrix_products, product_gflop
 from fastfcn.console import plain_console
-from fastfcn.models.inference import FastSegmenter
+from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.options import NOT_EMPTY
 from fastfcn.reporting.result import describe, gflops_by_part
@@ -28,7 +29,7 @@ class Subject:
 
     entry: str
     path: str
-    network: nn.Module
+    network: Network
     parameters: int
     gflops: dict[str, float]
     description: dict[str, Any]
@@ -52,7 +53,7 @@ class ForwardBenchmark(Benchmark):
     def run(self, config: DictConfig, folder: Path) -> None:
         """Measure, print a table, write benchmark.json."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        images = torch.randn(config.batch, 3, config.size, config.size, device=device)
+        images = cache(lambda channels: torch.randn(config.batch, channels, config.size, config.size, device=device))
         subjects = [
             self._subject(entry, path, model, config, device)
             for entry, model in model_configs(config).items()
@@ -60,7 +61,8 @@ class ForwardBenchmark(Benchmark):
         ]
         with torch.inference_mode():
             works: dict[str, Callable[[], object]] = {
-                f"{subject.entry} {subject.path}": _pass(subject.network, images) for subject in subjects
+                f"{subject.entry} {subject.path}": _pass(subject.network, images(subject.network.statistics.channels))
+                for subject in subjects
             }
             for work in works.values():
                 work()  # compiles
@@ -93,13 +95,13 @@ class ForwardBenchmark(Benchmark):
         parameters = sum(parameter.numel() for parameter in network.parameters())
         if path == "plain":
             expand_encodings(network)
-        ready: nn.Module = network
+        ready: Network = network
         if path == "fast":
             ready = FastSegmenter(network, compile_after=0 if self.compiled else None)
         return Subject(entry, path, ready, parameters, counts, description)
 
 
-def _pass(network: nn.Module, images: Tensor) -> Callable[[], object]:
+def _pass(network: Network, images: Tensor) -> Callable[[], object]:
     return lambda: network(images)
 
 

@@ -18,7 +18,8 @@ def frames_per_second(network: Segmenter, device: torch.device) -> float:
     The network is left in eval mode on `device`; where it was compiled for training it runs uncompiled.
     """
     network.to(device).eval()
-    images = torch.zeros(1, 3, SIZE, SIZE, device=device, dtype=next(network.parameters()).dtype)
+    channels = network.statistics.channels
+    images = torch.zeros(1, channels, SIZE, SIZE, device=device, dtype=next(network.parameters()).dtype)
     timing = Timing()
     with torch.no_grad():
         network.forward(images)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -60,7 +60,7 @@ class TrainBenchmark(Benchmark):
     def run(self, config: DictConfig, folder: Path) -> None:
         """Measure, print a table, write benchmark.json."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        images = torch.randn(config.batch, 3, config.size, config.size, device=device)
+        images = cache(lambda channels: torch.randn(config.batch, channels, config.size, config.size, device=device))
         masks = torch.randint(0, config.classes, (config.batch, config.size, config.size), device=device)
         masks[:, : config.size // 10] = IGNORE
         subjects = [
@@ -70,9 +70,10 @@ class TrainBenchmark(Benchmark):
         ]
         for number in range(config.rounds + 1):
             for subject in subjects:
-                _round(subject, images, masks, device, counted=number > 0)
+                _round(subject, images(subject.network.statistics.channels), masks, device, counted=number > 0)
         for subject in subjects:
-            subject.memory = peak_memory(partial(_gradients, subject, images, masks), device)
+            pixels = images(subject.network.statistics.channels)
+            subject.memory = peak_memory(partial(_gradients, subject, pixels, masks), device)
         self.report(
             config, folder, device, models=[_row(subject) for subject in subjects], table=_table(subjects, config)
         )

@@ -57,6 +57,7 @@ class SegmentationData(ABC):
     """
 
     name: str
+    channels: int = 3  # of an image
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     train_split: str

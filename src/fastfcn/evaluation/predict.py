@@ -24,6 +24,7 @@ from fastfcn.evaluation.run import build_protocol
 from fastfcn.evaluation.submission import open_submission
 from fastfcn.memory import explain, is_out_of_memory
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
+from fastfcn.models.normalisation import RGB
 from fastfcn.options import Fraction, Name, holds
 from fastfcn.reporting.pictures import index_png, legend, overlay, save_picture
 
@@ -59,6 +60,7 @@ def predict(config: DictConfig) -> None:
     description = checkpoint.description
     protocol = build_protocol(settings.protocol, description.augmentation)
     trained = network_of(checkpoint).to(_device(settings.device))
+    trained.statistics.require(RGB, "those that are read from files")
     network: Network = FastSegmenter(trained, compile_after=COMPILE_AFTER) if settings.optimize else trained
     save_picture(legend(description.classes, description.palette), output / "legend.png")
     upright = settings.submission is None and bool(description.data.get("upright", True))

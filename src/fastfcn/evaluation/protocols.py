@@ -9,7 +9,7 @@ from fastfcn.models.inference import Network
 
 
 class Protocol(ABC):
-    """Turns a normalised image (1, 3, H, W) of any size into class scores or labels; metrics' keys end in `name`."""
+    """Turns a normalised image (1, C, H, W) of any size into class scores or labels; metrics' keys end in `name`."""
 
     name: str
 

@@ -65,6 +65,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     checkpoint = read_checkpoint(settings.checkpoint)
     network = network_of(checkpoint)
     data = open_data(checkpoint, settings.data)
+    network.statistics.require(data.channels, f"those of data={data.name}")
     split = settings.split or data.val_split
     loader = EvaluationLoader(data, split, workers=settings.workers)
     require_labelled(data, split, SCORING)

@@ -58,7 +58,7 @@ class SlidingWindow(Protocol):
         self.batch = batch
 
     def scores(self, network: Network, images: Tensor) -> Tensor:
-        """Return the log of the summed scores (1, C, H, W) for one normalised image (1, 3, H, W)."""
+        """Return the log of the summed scores (1, C, H, W) for one normalised image (1, channels, H, W)."""
         return torch.cat([strip.log() for strip in self._strips(network, images)], dim=1).unsqueeze(0)
 
     def labels(self, network: Network, images: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ class SlidingWindow(Protocol):
         return max(int(height * long / width + 0.5), 1), long
 
     def _pad(self, image: Tensor, black: Tensor) -> Tensor:
-        """Pad right and bottom up to crop_size with a `black` pixel (3, 1, 1)."""
+        """Pad right and bottom up to crop_size with a `black` pixel (channels, 1, 1)."""
         down, right = (max(self.crop_size - side, 0) for side in image.shape[-2:])
         padded = F.pad(image, (0, right, 0, down))
         padded[..., image.shape[-2] :, :] = black

@@ -38,7 +38,7 @@ def window_stride(crop: int) -> int:
 
 
 class ScaledImage:
-    """A scaled image (1, 3, h, w), padded to at least a crop, and the scores of its windows resized to `target`.
+    """A scaled image (1, channels, h, w), padded to at least a crop, and the scores of its windows resized to `target`.
 
     Windows are scored in their order and their scores averaged. What is kept are blocks of rows that windows still add
     to or that are still to be read: memory grows with a row of windows, not with the image.

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from fastfcn.models.checkpointing import checkpoint_stages
 from fastfcn.models.dilation import dilate, dilate_stages
 from fastfcn.models.features import Channels, Features
-from fastfcn.models.normalisation import Statistics, statistics_of, three
+from fastfcn.models.normalisation import RGB, Statistics, statistics_of
 from fastfcn.models.padding import FAILURES, Padding, find_padding
-from fastfcn.options import Colour, Dilation, Name
+from fastfcn.options import Deviations, Dilation, ImageChannels, Means, Name
 
 OUTPUT_STRIDES = (8, 16, 32)
 
@@ -25,8 +25,9 @@ class Backbone(nn.Module):
     `output_stride` 8 or 16 trades the last strides for dilation with the paper's placement; `stage_dilations` dilates
     the last stages of a ResNet beside their strides. `weights` only says
     where to begin: building a network downloads nothing, `fastfcn.models.pretrained.load_pretrained` does. `mean` and
-    `std`, of RGB values in 0..1, are by default those that the encoder's pretrained weights were trained with. Raises
-    ValueError for a name that does not exist or an encoder that cannot serve.
+    `std`, a value in 0..1 for each of the image's `in_channels`, are by default those that the encoder's pretrained
+    weights were trained with (for other channels than RGB see `Statistics.of`). Raises ValueError for a name that does
+    not exist or an encoder that cannot serve.
     """
 
     def __init__(
@@ -36,8 +37,9 @@ class Backbone(nn.Module):
         output_stride: Literal[8, 16, 32] = 32,
         weights: Name | None = None,
         stage_dilations: tuple[Dilation, ...] = (),
-        mean: Colour | None = None,
-        std: Colour | None = None,
+        in_channels: ImageChannels = RGB,
+        mean: Means | None = None,
+        std: Deviations | None = None,
     ) -> None:
         super().__init__()
         if output_stride not in OUTPUT_STRIDES:
@@ -45,16 +47,15 @@ class Backbone(nn.Module):
         self.name = name
         self.output_stride = output_stride
         self.weights = weights
-        own = statistics_of(name)
-        self.statistics = Statistics(three(mean or own.mean), three(std or own.std))
-        self.encoder = build_encoder(name, output_stride)
+        self.statistics = _statistics(name, in_channels, mean, std)
+        self.encoder = build_encoder(name, output_stride, in_channels)
         if stage_dilations:
             dilate_stages(self.encoder, stage_dilations)
         self.channels = Channels(*self._check_channels()[2:])
         self.padding = self._probe()
 
     def forward(self, images: Tensor) -> Features:
-        """Compute the maps of `images` (B, 3, H, W); what the encoder wants padded is cut off again."""
+        """Compute the maps of `images` (B, C, H, W); what the encoder wants padded is cut off again."""
         padded = self.padding(images)
         _, _, c2, c3, c4, c5 = self.encoder(padded)
         if padded is images:
@@ -85,8 +86,8 @@ class Backbone(nn.Module):
         side = 64
         self.eval()
         try:
-            maps = self.encoder(torch.zeros(1, 3, side, side))
-            padding = find_padding(self.encoder)
+            maps = self.encoder(torch.zeros(1, self.statistics.channels, side, side))
+            padding = find_padding(self.encoder, self.statistics.channels)
         except FAILURES as error:
             raise ValueError(
                 f"model.backbone.name={self.name} cannot take images of any size: {error}; "
@@ -101,20 +102,35 @@ class Backbone(nn.Module):
         return padding
 
 
-def build_encoder(name: str, output_stride: int = 32) -> nn.Module:
+def build_encoder(name: str, output_stride: int = 32, in_channels: int = RGB) -> nn.Module:
     """Build an SMP encoder with random weights."""
     if not re.fullmatch(r"[\w.-]+", name):  # timm would ask a hub or read a folder for names such as hf-hub:OWNER/NAME
         raise ValueError(f"model.backbone.name={name} is not an SMP encoder; it is a plain name such as tu-resnet50s")
     from_timm = name.startswith("tu-")
     try:
         encoder: nn.Module = smp.encoders.get_encoder(
-            name, depth=5, weights=None, output_stride=output_stride if from_timm else 32
+            name,
+            depth=5,
+            weights=None,
+            in_channels=in_channels,
+            output_stride=output_stride if from_timm else 32,
         )
         if output_stride < 32 and not from_timm:
             dilate(encoder, output_stride)
     except (*FAILURES, LookupError, TypeError, AttributeError) as error:
         raise ValueError(_explain(name, output_stride, error)) from error
     return encoder
+
+
+def _statistics(name: str, channels: int, mean: Means | None, std: Deviations | None) -> Statistics:
+    own = statistics_of(name).of(channels)
+    for option, values in (("mean", mean), ("std", std)):
+        if values is not None and len(values) != channels:
+            raise ValueError(
+                f"model.backbone.{option} has {len(values)} values for images of {channels} channels "
+                "(model.backbone.in_channels); give one a channel"
+            )
+    return Statistics(tuple(mean or own.mean), tuple(std or own.std))
 
 
 def _explain(name: str, output_stride: int, error: Exception) -> str:

@@ -51,7 +51,7 @@ class HeadOutput:
 
 @dataclass
 class Prediction:
-    """What a network returns for images (B, 3, H, W).
+    """What a network returns for images (B, C, H, W).
 
     `logits` (B, num_classes, H, W); `aux` of the same shape, or None without the auxiliary head; `presence`
     (B, num_classes) for heads that predict which classes occur (EncNet), else None. All before softmax or sigmoid.

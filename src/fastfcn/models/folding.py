@@ -26,7 +26,7 @@ def fold_batch_norm(network: Segmenter) -> int:
     """
     reference = next(network.parameters())
     generator = torch.Generator().manual_seed(0)
-    probe = torch.randn(1, 3, 64, 64, generator=generator).to(reference)
+    probe = torch.randn(1, network.statistics.channels, 64, 64, generator=generator).to(reference)
     with _pairs(network) as pairs:
         before = network(probe)
     swaps: list[tuple[nn.Module, str, nn.Module]] = []

@@ -47,7 +47,7 @@ class FastSegmenter(nn.Module):
         self._compiled: set[Call] = set()
 
     def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
-        """Segment `images` (B, 3, H, W), normalised or uint8 RGB, as the segmenter does."""
+        """Segment `images` (B, C, H, W), normalised or uint8, as the segmenter does."""
         if images.dtype == torch.uint8:
             images = self.normalise(images)
         call = (images.shape, upsample)
@@ -67,7 +67,7 @@ class FastSegmenter(nn.Module):
             return prediction
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Turn uint8 RGB images (B, 3, H, W) into what the backbone's weights expect, in their type."""
+        """Turn uint8 images (B, C, H, W) into what the backbone's weights expect, in their type."""
         return self.network.normalise(images)
 
     def _call(self, images: Tensor, upsample: bool) -> Prediction:

@@ -1,32 +1,56 @@
-"""Mean and deviation of the colours that a backbone's weights were trained with."""
+"""Mean and deviation of the channels of images that a backbone's weights were trained with."""
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import timm
 import torch
 from torch import Tensor
 
-Colour = tuple[float, float, float]
+RGB = 3  # channels
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """`mean` and `std` of RGB values in 0..1."""
+    """`mean` and `std` of the values of each channel in 0..1."""
 
-    mean: Colour
-    std: Colour
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def channels(self) -> int:
+        """Of the images that a network reads."""
+        return len(self.mean)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Turn uint8 images (B, 3, H, W) into the float32 that a network reads."""
+        """Turn uint8 images (B, C, H, W) into the float32 that a network reads. Raises ValueError for another C."""
+        self.require(images.shape[1], "these images")
         mean, std = _constants(self, images.device)
         return (images.float() - mean) / std
 
     def black(self, device: torch.device) -> Tensor:
-        """Return a black pixel (3, 1, 1), normalised: what images are padded with."""
+        """Return a black pixel (C, 1, 1), normalised: what images are padded with."""
         values = [-mean / std for mean, std in zip(self.mean, self.std, strict=True)]
-        return torch.tensor(values, device=device).view(3, 1, 1)
+        return torch.tensor(values, device=device).view(-1, 1, 1)
+
+    def require(self, channels: int, images: str) -> None:
+        """Raise ValueError if `images`, which have `channels`, are not what the network reads."""
+        if channels != self.channels:
+            raise ValueError(
+                f"the network reads images of {self.channels} channels (model.backbone.in_channels), "
+                f"{images} have {channels}; take a network with model.backbone.in_channels={channels}"
+            )
+
+    def of(self, channels: int) -> "Statistics":
+        """Return those of images with other channels, as pretrained weights of RGB are taken over for them.
+
+        One channel is read by the sum of the weights of three: it gets their average. More read copies of them in turn
+        (timm's `adapt_input_conv`), and get theirs.
+        """
+        if channels == 1 < self.channels:
+            return Statistics((sum(self.mean) / self.channels,), (sum(self.std) / self.channels,))
+        return Statistics(*(tuple(islice(cycle(values), channels)) for values in (self.mean, self.std)))
 
 
 IMAGENET = Statistics((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # the authors', and most weights'
@@ -44,7 +68,7 @@ def _constants(statistics: Statistics, device: torch.device) -> tuple[Tensor, Te
     """Return mean and deviation in 0..255, copied to the device once, not for every batch."""
     with torch.inference_mode(mode=False):  # what is kept must serve in training too
         mean, std = (
-            torch.tensor(values, device=device).view(3, 1, 1) * 255 for values in (statistics.mean, statistics.std)
+            torch.tensor(values, device=device).view(-1, 1, 1) * 255 for values in (statistics.mean, statistics.std)
         )
     return mean, std
 
@@ -57,11 +81,5 @@ def statistics_of(name: str) -> Statistics:
     """
     if name.startswith("tu-"):
         found = timm.get_pretrained_cfg(name.removeprefix("tu-"))
-        return IMAGENET if found is None else Statistics(three(found.mean), three(found.std))
+        return IMAGENET if found is None else Statistics(tuple(map(float, found.mean)), tuple(map(float, found.std)))
     return next((statistics for prefix, statistics in OTHERS.items() if name.startswith(prefix)), IMAGENET)
-
-
-def three(values: Sequence[float]) -> Colour:
-    """Return a colour of three values."""
-    red, green, blue = values
-    return float(red), float(green), float(blue)

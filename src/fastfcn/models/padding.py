@@ -13,6 +13,7 @@ STRIDE = 32  # of the last map: what such encoders want sides to be multiples of
 # broadcasting; 255 is also wider than what transformers for 224 pixels have positions for
 ODD = (65, 255)
 TINY = (1, 1)
+Encoder = Callable[[Tensor], list[Tensor]]
 FAILURES = (AssertionError, IndexError, RuntimeError, ValueError)  # how encoders refuse a size
 
 
@@ -28,7 +29,7 @@ class Padding:
     least: int = 1
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Pad `images` (B, 3, H, W); those that need none come back as they are."""
+        """Pad `images` (B, C, H, W); those that need none come back as they are."""
         missing = [self._side(side) - side for side in (images.shape[-1], images.shape[-2])]
         return F.pad(images, (0, missing[0], 0, missing[1])) if any(missing) else images
 
@@ -36,18 +37,18 @@ class Padding:
         return max(math.ceil(side / self.multiple) * self.multiple, self.least)
 
 
-def find_padding(encoder: Callable[[Tensor], list[Tensor]]) -> Padding:
+def find_padding(encoder: Encoder, channels: int) -> Padding:
     """Try what `encoder`, in eval mode, needs. Raises one of FAILURES if it cannot take sizes other than its own."""
-    if _fails(encoder, ODD):
+    if _fails(encoder, channels, ODD):
         high, wide = (math.ceil(side / STRIDE) * STRIDE for side in ODD)
-        encoder(torch.zeros(1, 3, high, wide))
+        encoder(torch.zeros(1, channels, high, wide))
         return Padding(multiple=STRIDE, least=STRIDE)
-    return Padding(least=STRIDE) if _fails(encoder, TINY) else Padding()
+    return Padding(least=STRIDE) if _fails(encoder, channels, TINY) else Padding()
 
 
-def _fails(encoder: Callable[[Tensor], list[Tensor]], size: tuple[int, int]) -> bool:
+def _fails(encoder: Encoder, channels: int, size: tuple[int, int]) -> bool:
     """Tell whether it cannot take images of `size`, or leaves nothing of them."""
     try:
-        return any(0 in features.shape[-2:] for features in encoder(torch.zeros(1, 3, *size))[2:])
+        return any(0 in features.shape[-2:] for features in encoder(torch.zeros(1, channels, *size))[2:])
     except FAILURES:
         return True

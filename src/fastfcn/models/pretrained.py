@@ -6,10 +6,12 @@ import segmentation_models_pytorch as smp
 import timm
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from fastfcn.importing.reading import read_weights
 from fastfcn.models.backbone import Backbone
+from fastfcn.models.normalisation import RGB
 from fastfcn.models.packaged import read_packaged
 from fastfcn.tensors import require_finite
 
@@ -34,6 +36,7 @@ def load_pretrained(backbone: Backbone) -> str | None:
     else:
         weights, source = _read(Path(backbone.weights), backbone), backbone.weights
     own = backbone.encoder.state_dict()
+    weights = {name: _adapted(tensor, own.get(name)) for name, tensor in weights.items()}
     unfit = [name for name, tensor in own.items() if not _fits(weights.get(name), name, tensor)]
     if unfit:
         raise ValueError(
@@ -44,6 +47,13 @@ def load_pretrained(backbone: Backbone) -> str | None:
     # SMP overrides load_state_dict in ways that differ by encoder; the tensors are checked above
     nn.Module.load_state_dict(backbone.encoder, {name: weights[name] for name in own if name in weights}, strict=False)
     return source
+
+
+def _adapted(tensor: Tensor, own: Tensor | None) -> Tensor:
+    """Make of a first convolution that reads RGB one for other channels: their sum for one, else copies in turn."""
+    if own is None or tensor.ndim != 4 or tensor.shape == own.shape or tensor.shape[1] != RGB:
+        return tensor
+    return adapt_input_conv(own.shape[1], tensor) if own.ndim == 4 else tensor
 
 
 def _fits(tensor: Tensor | None, name: str, own: Tensor) -> bool:

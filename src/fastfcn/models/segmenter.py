@@ -48,7 +48,7 @@ class Segmenter(nn.Module):
         self._freeze_unread()
 
     def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
-        """Segment `images` (B, 3, H, W) of any size, normalised or uint8 RGB; logits come back at exactly that size.
+        """Segment `images` (B, C, H, W) of any size, normalised or uint8; logits come back at exactly that size.
 
         With `upsample=False` they stay at the head's stride: the loss resizes them itself, one image at a time.
         """
@@ -59,7 +59,7 @@ class Segmenter(nn.Module):
         return self._full_size(prediction, images) if upsample else prediction
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Turn uint8 RGB images (B, 3, H, W) into what the backbone's weights expect, in their type."""
+        """Turn uint8 images (B, C, H, W) into what the backbone's weights expect, in their type."""
         return self.statistics.normalise(images).to(next(self.parameters()).dtype)
 
     @torch.enable_grad()
@@ -67,7 +67,7 @@ class Segmenter(nn.Module):
         if next(self.parameters()).is_meta:  # an outline, of which only shapes are asked
             return
         self.eval()
-        prediction = self(torch.zeros(1, 3, PROBE, PROBE), upsample=False)
+        prediction = self(torch.zeros(1, self.statistics.channels, PROBE, PROBE), upsample=False)
         outputs = (prediction.logits, prediction.aux, prediction.presence)
         freeze_unread(self, (output for output in outputs if output is not None))
         self.train()

@@ -91,7 +91,7 @@ def gflops_by_part(network: Segmenter, size: int = 512) -> dict[str, float]:
     network.eval()
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter:
         weight = next(network.parameters())
-        network._call_impl(weight.new_zeros(1, 3, size, size))  # type: ignore[no-untyped-call]
+        network._call_impl(weight.new_zeros(1, network.statistics.channels, size, size))  # type: ignore[no-untyped-call]
     network.train(training)
     counts = counter.get_flop_counts()
     root = type(network).__name__

@@ -18,8 +18,7 @@ def stage_parameters(backbone: Backbone) -> list[list[nn.Parameter]]:
     """Return the parameters that C2, C3, C4 and C5 depend on, each in the first stage that does."""
     parameters = [each for each in backbone.parameters() if each.requires_grad]
     training = backbone.training
-    device = parameters[0].device
-    maps = backbone.eval()(torch.zeros(1, 3, SIDE, SIDE, device=device, dtype=parameters[0].dtype))
+    maps = backbone.eval()(parameters[0].new_zeros(1, backbone.statistics.channels, SIDE, SIDE))
     backbone.train(training)
     stages: list[list[nn.Parameter]] = []
     for features in (maps.c2, maps.c3, maps.c4, maps.c5):

@@ -58,7 +58,7 @@ class SegmentationModule(L.LightningModule):
         self.last_scores: Scores | None = None
 
     def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
-        """Segment uint8 RGB images (B, 3, H, W)."""
+        """Segment uint8 images (B, C, H, W)."""
         images = self.network.normalise(images)
         if self.recipe.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)

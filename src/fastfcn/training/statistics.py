@@ -26,7 +26,8 @@ def require_statistics(network: Segmenter, *, batch_size: int, crop_size: int) -
     training = network.training
     network.eval()
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
-        network._call_impl(next(network.parameters()).new_zeros(1, 3, crop_size, crop_size))  # type: ignore[no-untyped-call]
+        shape = (1, network.statistics.channels, crop_size, crop_size)
+        network._call_impl(next(network.parameters()).new_zeros(shape))  # type: ignore[no-untyped-call]
     network.train(training)
     for hook in hooks:
         hook.remove()
