@@ -47,6 +47,7 @@ HOSTILE = {  # where, what stands there, what the line says
     "code in a seed": ("run.seed", CALL, "run.seed"),
     "a module that acts when imported": ("model.head._target_", "antigravity.fly", FOREIGN),
     "a function of the package": ("data._target_", "fastfcn.data.opening.build_data", FOREIGN),
+    "what a module merely imports": ("model.head._target_", "fastfcn.models.segmenter.FCNHead", FOREIGN),
     "a part in the place of data": ("data._target_", "fastfcn.models.upsampling.jpu.JPU", FOREIGN),
     "data in the place of a part": ("model.head._target_", "fastfcn.data.shapes.Shapes", FOREIGN),
     "a head in the place of upsampling": ("model.upsampling._target_", "fastfcn.models.heads.fcn.FCNHead", "takes no"),
