@@ -30,7 +30,7 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 WRITTEN = ("hydra.run.dir=", "output=")  # options that name a folder to write to
 MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
 LONGEST = 2000  # characters of a line
-NAMED_MISTAKES = {"NonFiniteLossError", "MisconfigurationException"}  # of modules that take seconds to import
+NAMED_MISTAKES = {"MisconfigurationException"}  # of modules that take seconds to import
 
 Task = Callable[[DictConfig], None]
 

@@ -15,8 +15,9 @@ from fastfcn.data.loading import EvaluationSamples
 from fastfcn.data.sampling import EvaluationShare
 from fastfcn.data.shapes import Shapes
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.training.finiteness import NonFiniteLossError
 from fastfcn.training.losses import SegmentationLoss
-from fastfcn.training.module import NonFiniteLossError, SegmentationModule
+from fastfcn.training.module import SegmentationModule
 from tests.training.test_recipe import recipe
 
 
@@ -54,8 +55,7 @@ def test_the_loss_aligns_corners_as_the_network_does(
     network = load_network(trained / "checkpoints" / "best.ckpt")
     network.align_corners = align_corners
     module = module_of(network)
-    monkeypatch.setattr(module, "log", lambda *_, **__: None)
-    monkeypatch.setattr(module, "log_dict", lambda *_, **__: None)
+    monkeypatch.setattr(module, "_report", lambda *_: None)
     example = to_sample(Shapes(size=64, val_images=1).split("val")[0])
     batch = Sample(example.image[None], example.mask[None].long())
     with torch.no_grad():
@@ -66,11 +66,17 @@ def test_the_loss_aligns_corners_as_the_network_does(
 def test_weights_that_are_not_finite_are_never_saved(trained: Path) -> None:
     network = load_network(trained / "checkpoints" / "best.ckpt")
     module = module_of(network)
+    module._trainer = SimpleNamespace(precision_plugin=None, global_step=7)
     module.on_save_checkpoint({})
-    with torch.no_grad():
-        network.head.context.gate.bias[3] = float("inf")
-    with pytest.raises(NonFiniteLossError, match=r"head.context.gate.bias is not finite after step 0"):
-        module.on_save_checkpoint({})
+    for tensor in (network.head.context.gate.bias, network.head.context.norm.running_var):
+        with torch.no_grad():
+            before, tensor[3] = tensor[3].item(), float("inf")
+        with pytest.raises(
+            NonFiniteLossError, match=r"head.context.(gate.bias|norm.running_var) is not finite after step 7"
+        ):
+            module.on_save_checkpoint({})
+        with torch.no_grad():
+            tensor[3] = before
 
 
 def test_a_process_without_images_adds_nothing_to_the_validation(

@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -16,22 +17,13 @@ from fastfcn.data.sampling import derive_seed
 from fastfcn.evaluation.metrics import BEST_METRIC, PIXACC, Scores, SegmentationScores
 from fastfcn.models.features import Prediction
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.training.losses import SegmentationLoss
+from fastfcn.training.finiteness import SKIPPED, LossWatch, require_finite_weights
+from fastfcn.training.losses import Losses, SegmentationLoss
 from fastfcn.training.optimisers import recipe_optimiser
 from fastfcn.training.recipe import REFERENCE_BATCH, Recipe
 from fastfcn.training.schedules import build_schedule
 
 log = logging.getLogger(__name__)
-
-
-REMEDY = (
-    "begin again with a lower recipe.lr, trainer.gradient_clip_val=1 or trainer.precision=32-true "
-    "(init=PATH of last.ckpt starts from its weights)"
-)
-
-
-class NonFiniteLossError(RuntimeError):
-    """Training cannot go on: loss or weights are NaN or infinite."""
 
 
 class SegmentationModule(L.LightningModule):
@@ -56,6 +48,7 @@ class SegmentationModule(L.LightningModule):
         self.scores = SegmentationScores(num_classes)
         self.val_loss = MeanMetric()
         self.last_scores: Scores | None = None
+        self.watch = LossWatch()
 
     def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
         """Segment uint8 images (B, C, H, W)."""
@@ -80,14 +73,15 @@ class SegmentationModule(L.LightningModule):
         """Return the total loss of a batch."""
         prediction = self(batch.image, upsample=False)
         losses = self.loss(prediction, batch.mask, align_corners=self.network.align_corners)
-        self._require_finite(losses.total)
-        size = len(batch.image)
-        self.log("train/loss", losses.total, prog_bar=True, batch_size=size, sync_dist=True)
-        self.log_dict(
-            {f"train/loss_{name}": part for name, part in losses.named().items()}, batch_size=size, sync_dist=True
-        )
+        self.watch.note(self.global_step, self.current_epoch, losses.total)
+        if batch_idx == 0 or self.trainer.is_last_batch or self.trainer._logger_connector.should_update_logs:
+            self._report(losses, len(batch.image))
         total: Tensor = losses.total
         return total
+
+    def on_validation_start(self) -> None:
+        """Validate no network that a loss has spoiled."""
+        self._require_finite_losses()
 
     def validation_step(self, batch: Sample, batch_idx: int) -> None:
         """Accumulate the scores of centre crops."""
@@ -108,12 +102,9 @@ class SegmentationModule(L.LightningModule):
             log.info("%d classes occur neither in prediction nor in truth and are left out of mIoU", scores.absent)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to write weights that are not finite over the last good checkpoint."""
-        for name, parameter in self.network.named_parameters():
-            if not parameter.isfinite().all():
-                raise NonFiniteLossError(
-                    f"{name} is not finite after step {self.global_step}; {REMEDY} (the last checkpoint is kept)"
-                )
+        """Refuse to write weights that are not finite, or that come after such a loss, over the last good checkpoint."""
+        self._require_finite_losses()
+        require_finite_weights(self.network, self.global_step)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser, and its schedule over all optimiser steps of the run."""
@@ -149,8 +140,18 @@ class SegmentationModule(L.LightningModule):
         assert isinstance(loader, DataLoader)
         return self.global_rank >= len(loader.dataset)  # type: ignore[arg-type]  # torch's type has no length
 
-    def _require_finite(self, total: Tensor) -> None:
-        if not torch.isfinite(total):
-            raise NonFiniteLossError(
-                f"the loss is {total.item()} at step {self.global_step} (epoch {self.current_epoch}); {REMEDY}"
-            )
+    def _report(self, losses: Losses, images: int) -> None:
+        """Log the means over processes. No step waits for its device, or for the other processes, but for this."""
+        self._require_finite_losses()
+        named = {"": losses.total, **{f"_{name}": part for name, part in losses.named().items()}}
+        for name, mean in zip(named, self._mean(torch.stack(list(named.values()))).cpu(), strict=True):
+            self.log(f"train/loss{name}", mean, prog_bar=not name, batch_size=images)
+
+    def _require_finite_losses(self) -> None:
+        plugin = self.trainer.precision_plugin
+        scaled = isinstance(plugin, MixedPrecision) and plugin.scaler is not None  # which skips such a step
+        self.watch.look(self._mean, tolerated=SKIPPED if scaled else 0)
+
+    def _mean(self, values: Tensor) -> Tensor:
+        mean: Tensor = self.trainer.strategy.reduce(values.detach(), reduce_op="mean")
+        return mean

@@ -42,7 +42,8 @@ class Throughput(Callback):
         """Count the batch and report."""
         self._images += len(batch.image) * trainer.world_size
         passed = time.perf_counter() - self._since
-        pl_module.log("images/s", self._images / passed, prog_bar=True, on_step=True, on_epoch=False)
+        speed = torch.tensor(self._images / passed)  # a plain number would be copied to the device, which waits for it
+        pl_module.log("images/s", speed, prog_bar=True, on_step=True, on_epoch=False)
         if self.every and trainer.global_step % self.every == 0:  # each line costs a tenth of a millisecond
             pl_module.log("data_wait", (_loader(trainer).waited - self._waited) / passed, on_step=True, on_epoch=False)
 
