@@ -68,7 +68,7 @@ class StandIn(TorchDispatchMode):
 
 @contextmanager
 def fake_cuda() -> Iterator[FakeTensorMode]:
-    """Have tensors on `cuda` without one: shape, type and device, no data. Forward passes only; autograd asks a driver."""
+    """Have tensors on `cuda` without one: shape and type, no data. Forward passes only; autograd asks a driver."""
     with (
         FakeTensorMode(allow_non_fake_inputs=False) as mode,
         patch("torch.cuda.amp.common.amp_definitely_not_available", lambda: False),

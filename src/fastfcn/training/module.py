@@ -102,7 +102,7 @@ class SegmentationModule(L.LightningModule):
             log.info("%d classes occur neither in prediction nor in truth and are left out of mIoU", scores.absent)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to write weights that are not finite, or that come after such a loss, over the last good checkpoint."""
+        """Refuse to write what is not finite, or comes after such a loss, over the last good checkpoint."""
         self._require_finite_losses()
         require_finite_weights(self.network, self.global_step)
 
