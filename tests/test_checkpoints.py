@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fastfcn import load_network
-from fastfcn.checkpoints import AtomicCheckpointIO, build_network, read_checkpoint
+from fastfcn.checkpoints import AtomicCheckpointIO, build_network, for_other_classes, read_checkpoint
 from fastfcn.data.shapes import CLASSES
 from fastfcn.files import write_atomically
 
@@ -107,6 +107,17 @@ def test_weights_of_another_network_are_named(trained: Path, tmp_path: Path) -> 
     )
     with pytest.raises(ValueError, match=message):
         load_network(rewritten(trained, tmp_path / "other.ckpt", change))
+
+
+def test_only_layers_of_another_class_count_begin_anew(trained: Path) -> None:
+    checkpoint = read_checkpoint(trained / "checkpoints/best.ckpt")
+    model = checkpoint.description.model
+    _, fresh = for_other_classes(checkpoint, build_network(model, num_classes=5))
+    assert {name.split(".")[0] for name in fresh} == {"head", "auxiliary"}
+    wider = {**model, "upsampling": {**model["upsampling"], "width": 8}}
+    weights, fresh_too = for_other_classes(checkpoint, build_network(wider, num_classes=5))
+    assert set(fresh_too) <= set(fresh), "a layer of another width is no reason to begin anew"
+    assert weights.keys() == checkpoint.weights.keys()
 
 
 def test_only_segmenters_are_built() -> None:

@@ -5,7 +5,7 @@ import torch
 
 from fastfcn.data.augmentation import Augmentation, to_sample
 from fastfcn.data.dataset import IGNORE
-from fastfcn.data.loading import EvaluationSamples, TrainingLoader, TrainingSamples, worker_options
+from fastfcn.data.loading import EvaluationSamples, SegmentationLoaders, TrainingLoader, TrainingSamples, worker_options
 from fastfcn.data.sampling import PLACEHOLDER, EvaluationShare, TrainingBatches, derive_seed, require_whole_batch
 from fastfcn.data.shapes import Shapes
 
@@ -59,6 +59,20 @@ def test_a_loader_moves_on_with_what_was_taken_and_resumes_there(workers: int) -
     assert list(resumed) == []
     resumed.batch_sampler.set_epoch(1)
     assert all(torch.equal(batch.image, reference) for batch, reference in zip(resumed, epochs[1], strict=True))
+
+
+def test_loaders_that_are_resumed_go_on_in_their_epoch() -> None:
+    def loaders() -> SegmentationLoaders:
+        augmentation = Augmentation(crop_size=32, base_size=32, scale=(1.0, 1.0), flip=0.5, blur=0.0)
+        return SegmentationLoaders(Shapes(size=32, train_images=20), augmentation, batch_size=4, workers=0, seed=0)
+
+    broken, resumed = loaders(), loaders()
+    whole = iter(broken.train_dataloader())
+    for _ in range(3):
+        next(whole)
+    resumed.load_state_dict(broken.state_dict())
+    rest = list(resumed.train_dataloader())
+    assert [torch.equal(ours.image, next(whole).image) for ours in rest] == [True, True]
 
 
 def test_too_few_images() -> None:

@@ -41,9 +41,12 @@ def test_equals_the_trained_network(backbone: str, composed) -> None:
     assert_close(fast, trained, torch.randn(2, 3, 64, 96))
 
 
-@pytest.mark.parametrize("model", ["psp_os8", "deeplabv3_jpu", "fcn_jpu"])
-def test_every_convolution_of_a_resnet_takes_in_its_batch_norm(model: str, composed) -> None:
-    trained = network(composed, model=model)
+@pytest.mark.parametrize(
+    ("model", "backbone"),
+    [("psp_os8", None), ("deeplabv3_jpu", None), ("fcn_jpu", None), ("fcn_jpu", "tu-test_efficientnet")],
+)
+def test_every_convolution_takes_in_its_batch_norm(model: str, backbone: str | None, composed) -> None:
+    trained = network(composed, *([backbone] if backbone else []), model=model)
     fast = FastSegmenter(copy.deepcopy(trained), compile_after=None)
     left = [name for name, module in fast.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     assert not left
