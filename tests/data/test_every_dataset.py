@@ -40,7 +40,7 @@ def test_a_dataset_is_opened_and_read(name: str, composed, tmp_path: Path) -> No
     expected = None
     if OmegaConf.is_missing(config, "root"):
         if not issubclass(get_class(config["_target_"]), Folder):
-            pytest.skip(f"data={name} has a layout of its own and no miniature in tests/data/miniatures.py")
+            pytest.fail(f"data={name} has a layout of its own: write a miniature of it in tests/data/miniatures.py")
         config.root = str(tmp_path)
         expected = write_folders(tmp_path, config)
     data = build_data(plain(config))

@@ -34,6 +34,10 @@ def test_the_default_folders_are_read_and_written(
         (["experiments/upsamplin"], "error: experiments/upsamplin is no folder; experiments beside it: upsampling\n"),
         (["experiment=upsampling"], "error: experiment=upsampling is no folder; name a folder such as experiments/"),
         (["experiments/upsampling", "nowhere"], "error: nowhere is no folder of results; name the folder that"),
+        (
+            ["experiments/upsampling", "filled", "--pictures", "camvit"],
+            "error: --pictures camvit: no result is of that data; there are shapes",
+        ),
         (["empty"], "error: empty is no experiment: it has no sweep.yaml, no published.yaml and no results"),
     ],
 )
@@ -47,6 +51,7 @@ def test_mistakes_end_with_one_line(
     monkeypatch.chdir(tmp_path)
     write_experiment(Path("experiments"))
     Path("empty").mkdir()
+    write_run(Path("filled"))
     with pytest.raises(SystemExit) as exit_info:
         script.main(arguments)
     assert exit_info.value.code == 1

@@ -48,6 +48,10 @@ def build_report(folder: Path, roots: Sequence[Path], *, shown: Iterable[str] = 
         raise ValueError(
             f"{folder} is no experiment: it has no sweep.yaml, no published.yaml and no results; {_choices(folder)}"
         )
+    tables = tuple(build_tables(found.runs, rows, published, found.reasons))
+    known = sorted({table.group.data for table in tables})
+    if unknown := sorted({*shown} - {*known}):
+        raise ValueError(f"--pictures {unknown[0]}: no result is of that data; there are {', '.join(known) or 'none'}")
     return Report(
         name,
         read_introduction(folder),
@@ -55,7 +59,7 @@ def build_report(folder: Path, roots: Sequence[Path], *, shown: Iterable[str] = 
         found.runs,
         found.left_out,
         published,
-        tuple(build_tables(found.runs, rows, published, found.reasons)),
+        tables,
         read_speeds(folder, sweep),
         frozenset((FREE, *shown)),
     )
