@@ -49,6 +49,23 @@ def test_every_option_of_a_group_composes(group: str, composed) -> None:
         assert "_target_" in plain(composed(f"{group}={path.stem}")[group])
 
 
+@pytest.mark.parametrize(("preset", "count"), [("paper", 0), ("light", 1), ("strong", 4)])
+def test_every_augmentation_adds_transforms_and_leaves_the_rest_to_the_data(preset: str, count: int, composed) -> None:
+    node = plain(composed(f"augmentation={preset}", "augmentation.flip=0.25").augmentation)
+    assert len(build(node, "augmentation").extra.transforms) == count
+    paper = plain(composed("augmentation.flip=0.25").augmentation)
+    assert {**node, "extra": []} == paper
+    assert (paper["crop_size"], paper["flip"]) == (96, 0.25)
+
+
+def test_a_transform_is_added_by_a_line(composed) -> None:
+    line = "augmentation.extra=[CLAHE,{ColorJitter:{brightness:0.3,p:1}}]"
+    for preset in ("paper", "strong"):
+        node = plain(composed(f"augmentation={preset}", line).augmentation)
+        assert node["extra"] == ["CLAHE", {"ColorJitter": {"brightness": 0.3, "p": 1}}]
+        assert len(build(node, "augmentation").extra.transforms) == 2
+
+
 @pytest.mark.parametrize("backbone", sorted(path.stem for path in (CONF / "model/backbone").glob("resnet*.yaml")))
 def test_every_backbone_names_an_encoder(backbone: str, composed) -> None:
     node = plain(composed(f"model/backbone={backbone}").model.backbone)

@@ -1,6 +1,9 @@
 """Fast semantic segmentation: Joint Pyramid Upsampling (FastFCN, arXiv:1903.11816), its rivals and its heads."""
 
+import os
 from typing import TYPE_CHECKING
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # importing albumentations must not ask the network
 
 if TYPE_CHECKING:
     from fastfcn.checkpoints import load_network

@@ -193,7 +193,7 @@ def test_a_run_from_before_these_options_can_be_resumed(trained: Path) -> None:
     checkpoint = read_checkpoint(trained / "checkpoints" / "last.ckpt")
     now = checkpoint.description
     recipe = {name: value for name, value in now.recipe.items() if name not in ("optimizer", "schedule", "ema")}
-    augmentation = {name: value for name, value in now.augmentation.items() if name != "rotate"}
+    augmentation = {name: value for name, value in now.augmentation.items() if name not in ("rotate", "extra")}
     former = replace(now, recipe=recipe, augmentation=augmentation)
     require_same_run(replace(checkpoint, description=former), now)
     with pytest.raises(ValueError, match=r"recipe.optimizer=sgd, now it is adamw"):
@@ -201,4 +201,8 @@ def test_a_run_from_before_these_options_can_be_resumed(trained: Path) -> None:
     with pytest.raises(ValueError, match=r"augmentation.rotate=0.0, now it is 5.0"):
         require_same_run(
             replace(checkpoint, description=former), replace(now, augmentation={**augmentation, "rotate": 5.0})
+        )
+    with pytest.raises(ValueError, match=r"augmentation.extra=\[\], now it is \['CLAHE'\]"):
+        require_same_run(
+            replace(checkpoint, description=former), replace(now, augmentation={**augmentation, "extra": ["CLAHE"]})
         )

@@ -1,9 +1,6 @@
 """The authors' training augmentation and validation crop (FastFCN, section 4.1 and released code)."""
 
-import os
 from typing import Any
-
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # importing albumentations must not ask the network
 
 import albumentations as A
 import cv2
@@ -12,6 +9,7 @@ import torch
 
 from fastfcn.data.crop import Crop, crop_image, crop_mask
 from fastfcn.data.dataset import IGNORE, Example, Sample, UInt8
+from fastfcn.data.transforms import Extra, Transform
 from fastfcn.options import CropSize, Degrees, Fraction, Pixels, Scale
 
 BLUR_SIGMA = (0.0, 1.0)  # of the Gaussian, in pixels
@@ -77,12 +75,15 @@ class ScaledCrop(A.DualTransform):  # type: ignore[misc]  # albumentations is un
 
     def _laid_out(self, part: UInt8, crop: Crop, *, fill: int) -> UInt8:
         """Mirror and pad."""
-        if crop.flip:
-            part = cv2.flip(part, 1)
-        bottom, right = (self.crop_size - side for side in crop.size)
-        if bottom or right:
-            part = cv2.copyMakeBorder(part, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(fill, fill, fill))
-        return part
+        return padded(cv2.flip(part, 1) if crop.flip else part, self.crop_size, fill=fill)
+
+
+def padded(part: UInt8, side: int, *, fill: int) -> UInt8:
+    """Pad an image or a mask to a square, right and bottom."""
+    bottom, right = (side - length for length in part.shape[:2])
+    if bottom or right:
+        part = cv2.copyMakeBorder(part, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(fill, fill, fill))
+    return part
 
 
 def blurred(image: UInt8, sigma: float) -> UInt8:
@@ -109,7 +110,8 @@ class Augmentation:
     `base_size` times `scale` is the range of the short side, `crop_size` the side of the square crop, padded right
     and bottom with black and IGNORE where the image is smaller; `flip` and `blur` are the probabilities of a mirror
     image and of a Gaussian blur; `rotate` is the greatest turn, in degrees, with black and IGNORE where nothing was.
-    Every draw follows from the seed given with the example. Validation scales the short side to `crop_size`.
+    `extra` is what albumentations adds to that, before the padding. Every draw follows from the seed given with the
+    example, those of the crop whatever is added. Validation scales the short side to `crop_size`.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class Augmentation:
         flip: Fraction,
         blur: Fraction,
         rotate: Degrees = 0.0,
+        extra: tuple[Transform, ...] = (),
     ) -> None:
         low, high = (int(base_size * factor) for factor in scale)
         if crop_size < 1 or not 1 <= low <= high:
@@ -135,13 +138,19 @@ class Augmentation:
             raise ValueError(f"augmentation.rotate is the greatest turn in degrees, 0 to 180, got {rotate}")
         self.base_size = base_size
         self.crop_size = crop_size
+        self.extra = Extra(extra, (min(low, crop_size), crop_size))
         self.training = A.Compose([ScaledCrop((low, high), crop_size, flip=flip, blur=blur, rotate=rotate)])
         self.validation = A.Compose([ScaledCrop((crop_size, crop_size), crop_size, centre=True)])
 
     def train(self, example: Example, seed: int) -> Sample:
         """Draw a training crop; the same seed gives the same crop."""
         self.training.set_random_seed(seed)
-        return to_sample(self._apply(self.training, example))
+        crop = self._apply(self.training, example)
+        if self.extra.transforms:
+            height, width = self.training.transforms[0].params["crop"].size  # the rest is padding, and stays that
+            image, mask = self.extra(crop.image[:height, :width], crop.mask[:height, :width], seed)
+            crop = Example(padded(image, self.crop_size, fill=0), padded(mask, self.crop_size, fill=IGNORE), crop.name)
+        return to_sample(crop)
 
     def validate(self, example: Example) -> Sample:
         """Take the validation crop."""
