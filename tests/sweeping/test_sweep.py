@@ -107,7 +107,7 @@ def test_a_folder_made_with_other_options_is_refused(stub, script, fails, tmp_pa
     script("train", *sweep)
     line = fails("train", *sweep, "recipe.lr=0.5")
     assert f"{tmp_path}/s/seed=0 was made with recipe.lr=0.01, now it is 0.5; repeat the options of its sweep" in line
-    script("train", *sweep, "recipe.workers=1")
+    script("train", *sweep, "recipe.workers=1", "recipe.cache=ram", "recipe.checkpoint_backbone=true")  # as resume=
 
 
 @pytest.mark.parametrize("sweep", [("seed=0,0",), ("recipe.lr=0.5,5e-1",)])

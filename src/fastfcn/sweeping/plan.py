@@ -15,14 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.composition import plain
 from fastfcn.reading import read_yaml
+from fastfcn.sameness import first_difference, flatten
 from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.naming import folder_name, split_override, varied_keys
 from fastfcn.sweeping.needs import needs_of
-
-# what may differ between a job and the files that an earlier attempt left: where and how fast, not what is computed
-MAY_CHANGE = ("resume", "checkpoint_every", "pictures", "logger.", "data.root", "recipe.workers", "recipe.compile",
-              "recipe.channels_last", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
-              "trainer.default_root_dir")  # fmt: skip
 
 LONGEST_GROUP = 120  # characters; W&B takes 128
 
@@ -109,20 +105,11 @@ def require_same_configuration(planned: Planned) -> None:
     file = planned.job.folder / "config.yaml"
     if not file.exists():
         return
-    before, now = _leaves(read_yaml(file) or {}), _leaves(planned.config)
-    for key in sorted(before.keys() & now.keys()):
-        if before[key] != now[key] and not key.startswith(MAY_CHANGE):
-            raise ValueError(
-                f"{planned.job.folder} was made with {key}={before[key]}, now it is {now[key]}; repeat the options of "
-                "its sweep, give another hydra.sweep.dir=, or remove that folder"
-            )
-
-
-def _leaves(node: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(node, Mapping):
-        return {prefix: node}
-    return {
-        name: value
-        for key, child in node.items()
-        for name, value in _leaves(child, f"{prefix}.{key}" if prefix else str(key)).items()
-    }
+    content = read_yaml(file)
+    before, now = flatten(content if isinstance(content, Mapping) else {}), flatten(planned.config)
+    known = before.keys() & now.keys()
+    if key := first_difference(*({name: each[name] for name in known} for each in (before, now))):
+        raise ValueError(
+            f"{planned.job.folder} was made with {key}={before[key]}, now it is {now[key]}; repeat the options of "
+            "its sweep, give another hydra.sweep.dir=, or remove that folder"
+        )

@@ -1,7 +1,6 @@
 """Going on with a run: find its checkpoint, refuse to mix runs."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from fastfcn.data.dataset import SegmentationData
 from fastfcn.description import Circumstances, Description, with_statistics
 from fastfcn.files import remove_unfinished, set_aside, write_atomically
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.sameness import first_difference, flatten
 from fastfcn.training.config import RunConfig
 from fastfcn.training.losses import SegmentationLoss
 
@@ -24,15 +24,6 @@ LAST, BEST = "last.ckpt", "best.ckpt"
 RESULT = "result.json"
 PICTURES = ("images", "truth", "predictions")
 RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "loss", "run")
-MAY_CHANGE = {
-    "recipe.workers",
-    "recipe.cache",
-    "recipe.compile",
-    "recipe.channels_last",
-    "recipe.checkpoint_backbone",
-    "data.root",
-    "model.backbone.weights",
-}
 
 
 def describe_run(
@@ -97,27 +88,17 @@ def require_same_run(resumed: Checkpoint, now: Description) -> None:
     before, after = (_options(each) for each in (resumed.description, now))
     if not resumed.description.loss:  # of a file from before it was kept
         after = {key: value for key, value in after.items() if not key.startswith("loss.")}
-    for key in sorted({*before, *after} - MAY_CHANGE):
-        if before.get(key) != after.get(key):
-            raise ValueError(
-                f"{resumed.path} was trained with {key}={before.get(key)}, now it is {after.get(key)}; repeat the "
-                f"options of its run to resume (see its config.yaml), or begin a new one with init={resumed.path}"
-            )
+    if key := first_difference(before, after):
+        raise ValueError(
+            f"{resumed.path} was trained with {key}={before.get(key)}, now it is {after.get(key)}; repeat the options "
+            f"of its run to resume (see its config.yaml), or begin a new one with init={resumed.path}"
+        )
 
 
 def _options(description: Description) -> dict[str, Any]:
     """Name every option that a run depends on, those too that an older file leaves to what is the default since."""
     parts = {name: part for name, part in asdict(description).items() if name in RESUMED_PARTS}
     return flatten(completed(parts))
-
-
-def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Name every leaf of a configuration by its dotted path."""
-    leaves: dict[str, Any] = {}
-    for key, value in node.items():
-        name = f"{prefix}{key}"
-        leaves.update(flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value})
-    return leaves
 
 
 @rank_zero_only
