@@ -11,7 +11,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from fastfcn.fitting import require_fitting, require_part
+from fastfcn.fitting import named_part, require_fitting, require_part
 
 Node = Mapping[str, Any]
 Root = TypeVar("Root")
@@ -74,16 +74,22 @@ def check_keys(node: Node, path: str, *, given: Iterable[str] = ()) -> None:
             continue
         if not any(each.kind == each.VAR_KEYWORD for each in parameters.values()):
             require_known(key, parameters, path)
-        hint, place = hints.get(key, Any), f"{path}.{key}"
-        if _is_node(value):
-            require_part(_locate(value[TARGET], place), hint, place, partial=bool(value.get(PARTIAL)))
-            check_keys(value, place)
-        else:
-            require_fitting(value, hint, place)
-            for inner in _nodes(value):
-                raise ValueError(f"{place} takes plain values, and no {TARGET}={inner[TARGET]}")
+        _check_value(value, hints.get(key, Any), f"{path}.{key}")
     if missing := [f"{path}.{key}" for key in _required(parameters) if key not in {*node, *given}]:
         raise ValueError(_must_be_given(missing))
+
+
+def _check_value(value: Any, hint: Any, place: str) -> None:
+    if _is_node(value):
+        require_part(_locate(value[TARGET], place), hint, place, partial=bool(value.get(PARTIAL)))
+        check_keys(value, place)
+    elif isinstance(value, Mapping) and (part := named_part(hint)) is not None:
+        for name, inner in value.items():
+            _check_value(inner, part, f"{place}.{name}")
+    else:
+        require_fitting(value, hint, place)
+        for inner in _nodes(value):
+            raise ValueError(f"{place} takes plain values, and no {TARGET}={inner[TARGET]}")
 
 
 def completed(node: Node) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from fastfcn.models.segmenter import Segmenter
 from fastfcn.models.upsampling.base import Upsampling
 from fastfcn.options import AtLeastOne, Seed, Weights, holds
 from fastfcn.training.losses import SegmentationLoss
+from fastfcn.training.terms.base import LossTerm
 
 FORMAT = "fastfcn-2"
 MOST_VALUES = 10_000  # 255 classes with their colours, in two places, are a third of it
@@ -32,7 +33,7 @@ OWN_NAME = r"fastfcn(\.\w+)+"
 PARTS = {
     "model": (Segmenter, Backbone, Upsampling, Head),
     "data": (SegmentationData,),
-    "loss": (SegmentationLoss,),
+    "loss": (SegmentationLoss, LossTerm),
 }
 ONLY = {"recipe": "fastfcn.training.recipe.Recipe", "augmentation": "fastfcn.data.augmentation.Augmentation"}
 

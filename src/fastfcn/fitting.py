@@ -76,6 +76,14 @@ def require_part(target: Any, hint: Any, path: str, *, partial: bool) -> None:
         raise ValueError(f"{path} takes no {name} (_target_=){reason}")
 
 
+def named_part(hint: Any) -> Any:
+    """Return the type of the parts that a parameter of type `hint` takes by name; None if it takes none so."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return next(filter(None, map(named_part, get_args(hint))), None)
+    named = get_origin(hint) is Mapping and inspect.isclass(part := get_args(hint)[1]) and part not in PLAIN
+    return part if named else None
+
+
 def shortened(value: Any, longest: int = LONGEST) -> str:
     """Write a value as YAML has it, cut where it is long."""
     bare = isinstance(value, str) and value.strip() and not _like_a_number(value)

@@ -47,6 +47,7 @@ Positive = Annotated[float, holds("positive", lambda value: value > 0)]
 NotNegative = Annotated[float, within(0)]
 Fraction = Annotated[float, within(0, 1)]  # probabilities and opacities, too
 Share = Annotated[float, holds("0 or more, and less than 1", lambda value: 0 <= value < 1)]
+Probability = Annotated[float, holds("more than 0, and at most 1", lambda value: 0 < value <= 1)]
 Factor = Annotated[float, holds("more than 0, and less than 1", lambda value: 0 < value < 1)]
 Stages = Annotated[int, within(0, 4)]  # of a backbone
 Degrees = Annotated[float, within(0, 180)]

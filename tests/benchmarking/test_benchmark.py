@@ -90,6 +90,7 @@ def test_evaluation(measured) -> None:
         (["models=[encnet_jpq]"], "encnet_jpq"),
         (["what.paths=[quick]"], "what.paths"),
         (["what=trian"], "trian"),
+        (["what=train", "loss.class_weights=balanced"], "loss.class_weights=balanced needs training masks to count"),
     ],
 )
 def test_mistakes_end_with_one_line(arguments: list[str], message: str, fails) -> None:
@@ -106,10 +107,12 @@ def test_the_plain_formulation_equals_the_suites() -> None:
     prediction = Prediction(torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8), torch.randn(2, 3))
     masks = torch.randint(0, 3, (2, 8, 8))
     masks[0, :4] = IGNORE
-    plain, own = (
-        loss(aux_weight=0.4, presence_weight=0.2)(prediction, masks) for loss in (PlainLoss, SegmentationLoss)
-    )
-    torch.testing.assert_close(plain.total, own.total)
+    for options in ({}, {"class_weights": [1.0, 5.0, 0.5], "label_smoothing": 0.1, "ohem_threshold": 0.5}):
+        plain, own = (
+            loss(aux_weight=0.4, presence_weight=0.2, **options)(prediction, masks)
+            for loss in (PlainLoss, SegmentationLoss)
+        )
+        torch.testing.assert_close(plain.total, own.total)
 
 
 def test_memory_is_what_a_tensor_takes() -> None:

@@ -135,6 +135,16 @@ def test_a_table_is_a_folder_and_a_row_a_line(
     assert network.backbone.name == encoder
 
 
+def test_a_row_may_be_a_loss(composed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "balanced: loss.class_weights=balanced\n  mixed: 'loss/terms=[dice,focal] loss.terms.focal.weight=0.5'"
+    write_table(tmp_path / "losses", f"protocol: full\noptions: model=encnet_jpu\nrows:\n  {rows}\n")
+    monkeypatch.setattr(experiments, "FOLDER", tmp_path)
+    assert compose_row(composed, "losses", "balanced", "shapes").loss.class_weights == "balanced"
+    loss = plain(compose_row(composed, "losses", "mixed", "shapes").loss)
+    assert {name: term["weight"] for name, term in loss["terms"].items()} == {"dice": 1.0, "focal": 0.5}
+    assert loss["aux_weight"] == 0.2  # the head's
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,5 +1,6 @@
 """Weights of classes: PyTorch's mean, ENet's numbers by hand, kept with the run."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from fastfcn.training.class_weights import balanced, build_loss, inverse_logarit
 from fastfcn.training.losses import SegmentationLoss, pixel_loss
 from fastfcn.training.resume import require_same_run
 from tests.conftest import TINY_RUN, call_train
+from tests.training.test_repeatability import column
 
 LOSS = {"_target_": "fastfcn.training.losses.SegmentationLoss", "aux_weight": 0.4, "presence_weight": 0.2}
 
@@ -102,9 +104,10 @@ def test_where_nothing_can_be_counted_balanced_is_refused() -> None:
 
 @pytest.fixture(scope="module")
 def weighted(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    """A run of one epoch with balanced weights."""
+    """A run of one epoch with balanced weights, the hardest pixels and Dice."""
     run_dir = tmp_path_factory.mktemp("weighted")
-    call_train(*TINY_RUN, "recipe.epochs=1", "loss.class_weights=balanced", f"hydra.run.dir={run_dir}")
+    options = ("loss.class_weights=balanced", "loss.ohem_threshold=0.7", "loss/terms=dice")
+    call_train(*TINY_RUN, "recipe.epochs=1", *options, f"hydra.run.dir={run_dir}")
     return read_checkpoint(run_dir / "checkpoints" / "last.ckpt")
 
 
@@ -116,6 +119,16 @@ def test_counted_weights_are_kept_and_not_counted_again(weighted: Checkpoint, mo
     assert build_loss(kept.loss, Shapes(), weighted).class_weights == kept.run["class_weights"]
 
 
+def test_the_run_tells_its_weights_and_parts(weighted: Checkpoint) -> None:
+    run_dir = weighted.path.parents[1]
+    result = json.loads((run_dir / "result.json").read_text())
+    kept = weighted.description
+    assert result["class_weights"] == dict(zip(kept.classes, kept.run["class_weights"], strict=True))
+    assert kept.loss["terms"]["dice"]["weight"] == 1.0
+    parts = {name: column(run_dir, f"train/loss{name}") for name in ("", "_segmentation", "_presence", "_dice")}
+    assert all(len(values) == 4 and min(values) > 0 for values in parts.values())
+
+
 def test_another_loss_is_another_run(weighted: Checkpoint) -> None:
     kept = weighted.description
     require_same_run(weighted, kept)
@@ -123,6 +136,8 @@ def test_another_loss_is_another_run(weighted: Checkpoint) -> None:
         require_same_run(weighted, replace(kept, loss={**kept.loss, "class_weights": None}))
     with pytest.raises(ValueError, match=r"was trained with loss.aux_weight=0.2, now it is 0.1"):
         require_same_run(weighted, replace(kept, loss={**kept.loss, "aux_weight": 0.1}))
+    with pytest.raises(ValueError, match=r"was trained with loss.terms.dice._target_=fast.*, now it is None"):
+        require_same_run(weighted, replace(kept, loss={**kept.loss, "terms": {}}))
 
 
 def test_an_older_checkpoint_does_not_tell_its_loss(trained: Path) -> None:

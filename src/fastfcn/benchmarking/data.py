@@ -20,13 +20,13 @@ from fastfcn.checkpoints import build_network
 from fastfcn.composition import build, plain
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.crop import Crop
-from fastfcn.data.dataset import Sample, Split
+from fastfcn.data.dataset import Sample, SegmentationData, Split
 from fastfcn.data.loading import TrainingLoader, TrainingSamples, worker_options
 from fastfcn.data.opening import build_data
 from fastfcn.data.sampling import Draw, TrainingBatches
 from fastfcn.models.normalisation import RGB
 from fastfcn.options import AtLeastOne
-from fastfcn.training.losses import SegmentationLoss
+from fastfcn.training.class_weights import build_loss
 from fastfcn.training.optimisers import recipe_optimiser
 from fastfcn.training.recipe import Recipe
 
@@ -64,7 +64,7 @@ class DataBenchmark(Benchmark):
         loader = f"the suite, {recipe.workers} workers"
         works[loader] = loader_work(samples, batches, recipe.workers)
         if self.step:
-            works[STEP] = step_work(config, recipe, samples, next(iter(batches)), len(data.classes))
+            works[STEP] = step_work(config, recipe, samples, next(iter(batches)), data)
         timings = interleave(works, config.rounds, torch.device("cpu"))
         counts = {name: recipe.batch_size if name == STEP else len(draws) for name in works}
         speeds = {name: speed(timing, counts[name]) for name, timing in timings.items()}
@@ -150,18 +150,18 @@ def loader_work(samples: TrainingSamples, batches: TrainingBatches, workers: int
 
 
 def step_work(
-    config: DictConfig, recipe: Recipe, samples: TrainingSamples, draws: list[Draw], num_classes: int
+    config: DictConfig, recipe: Recipe, samples: TrainingSamples, draws: list[Draw], data: SegmentationData
 ) -> Work:
     """Return one training step of the configured model: normalise, forward, backward, update."""
     fabric = L.Fabric(accelerator=config.trainer.accelerator, devices=1, precision=config.trainer.precision)
-    network = build_network(plain(config.model), num_classes).train()
+    network = build_network(plain(config.model), len(data.classes)).train()
     network.statistics.require(RGB, "those of a dataset")
     if recipe.checkpoint_backbone:
         network.backbone.checkpoint_activations()
     if recipe.channels_last:
         network.to(memory_format=torch.channels_last)
     model, optimiser = fabric.setup(network, recipe_optimiser(recipe, network, recipe.lr))
-    loss: SegmentationLoss = build(plain(config.loss), "loss")
+    loss = fabric.to_device(build_loss(plain(config.loss), data))
     batch: Sample = default_collate([samples[draw] for draw in draws])
     images, masks = fabric.to_device(batch.image), fabric.to_device(batch.mask)
 

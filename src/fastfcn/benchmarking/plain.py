@@ -35,6 +35,7 @@ def expand_encodings(network: nn.Module) -> None:
 class PlainLoss(SegmentationLoss):
     """The training objective on logits of the masks' size, whole batches at once."""
 
-    def pixel_loss(self, logits: Tensor, masks: Tensor, *, align_corners: bool) -> Tensor:
+    def mean_loss(self, logits: Tensor, masks: Tensor, *, align_corners: bool) -> Tensor:
         """Return PyTorch's own cross-entropy."""
-        return F.cross_entropy(logits, masks, self.weights, ignore_index=IGNORE)
+        smoothing = self.label_smoothing
+        return F.cross_entropy(logits, masks, self.weights, ignore_index=IGNORE, label_smoothing=smoothing)

@@ -15,7 +15,7 @@ from torch import Tensor
 from fastfcn.benchmarking.base import Benchmark
 from fastfcn.benchmarking.entries import build_entry, model_configs
 from fastfcn.benchmarking.memory import peak_memory
-from fastfcn.benchmarking.plain import PlainLoss, expand_encodings
+from fastfcn.benchmarking.plain import expand_encodings
 from fastfcn.benchmarking.timing import Timing, synchronise
 from fastfcn.composition import build, plain
 from fastfcn.data.dataset import IGNORE
@@ -26,6 +26,7 @@ from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.optimisers import build_optimiser, parameter_groups
 
 PARTS = ("forward", "loss", "backward", "optimiser", "step", "validation", "metric")
+PLAIN = "fastfcn.benchmarking.plain.PlainLoss"
 LR = 1e-3  # any small one: weights only have to stay finite
 
 
@@ -86,8 +87,8 @@ class TrainBenchmark(Benchmark):
             expand_encodings(network)
         elif self.checkpoint_backbone:
             network.backbone.checkpoint_activations()
-        weights = {key: value for key, value in plain(config.loss).items() if key != "_target_"}
-        loss = PlainLoss(**weights) if path == "plain" else build(plain(config.loss), "loss")
+        node = plain(config.loss)
+        loss = build({**node, "_target_": PLAIN} if path == "plain" else node, "loss").to(device)
         optimiser = build_optimiser(parameter_groups(network, LR, 1.0), 0.0)
         metric = SegmentationScores(config.classes).to(device)
         return Subject(entry, path, network, loss, optimiser, metric)

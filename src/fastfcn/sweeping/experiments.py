@@ -130,7 +130,7 @@ def _node(overrides: Sequence[str]) -> dict[str, Any]:
     node: dict[str, Any] = {}
     for key, _, text in (override.partition("=") for override in overrides):
         if (GROUPS / key).is_dir():
-            defaults.append({f"override /{key}": text})
+            defaults.append({f"override /{key}": yaml.safe_load(text) if text.startswith("[") else text})
             continue
         *parents, leaf = key.split(".")
         place = node

@@ -75,6 +75,7 @@ def conclude(parts: Parts, protocol: Protocol | None, settings: RunConfig, run_d
         steps=trainer.global_step,
         protocol=None if protocol is None else protocol.name,
         split=data.val_split,
+        **_weighing(parts),
     )
     write_result(run_dir / "result.json", result)
     for logger in run_loggers(trainer.loggers):
@@ -95,6 +96,12 @@ def tell(logger: RunLogger, parts: Parts, scores: Scores, result: Mapping[str, A
     log_speed(run, fps=fps, gflops=result["gflops"], parameters=result["parameters"])
     if logger.options.checkpoint and best:
         log_checkpoint(run, Path(best), result["metrics"])
+
+
+def _weighing(parts: Parts) -> dict[str, Any]:
+    """Name the weights of the classes, where the loss has any."""
+    weights = parts.module.loss.class_weights
+    return {} if weights is None else {"class_weights": dict(zip(parts.data.classes, weights, strict=True))}
 
 
 def best_checkpoint(trainer: L.Trainer) -> str | None:

@@ -1,0 +1,1 @@
+"""Parts of the objective beside the cross-entropy, one file each."""

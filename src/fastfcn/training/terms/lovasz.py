@@ -1,0 +1,24 @@
+"""Lovasz-Softmax, a surrogate of IoU (arXiv:1705.08790)."""
+
+from segmentation_models_pytorch.losses import MULTICLASS_MODE, LovaszLoss
+from torch import Tensor
+
+from fastfcn.data.dataset import IGNORE
+from fastfcn.options import NotNegative
+from fastfcn.training.terms.base import LossTerm
+
+
+class Lovasz(LossTerm):
+    """Over a whole batch, as the mean of the classes that occur in it.
+
+    Not image by image: SMP's form of that fails where an image has no labelled pixel.
+    """
+
+    def __init__(self, *, weight: NotNegative = 1.0) -> None:
+        super().__init__(weight=weight)
+        self.surrogate = LovaszLoss(MULTICLASS_MODE, ignore_index=IGNORE)
+
+    def measure(self, logits: Tensor, masks: Tensor) -> Tensor:
+        """Sort the errors of every class."""
+        loss: Tensor = self.surrogate(logits, masks)
+        return loss
