@@ -21,6 +21,9 @@ def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def first_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """Return the first option, by name, that differs between two flat configurations and may not."""
-    differing = (key for key in {*before, *now} if before.get(key) != now.get(key))
-    return min((key for key in differing if not key.startswith(MAY_CHANGE)), default=None)
+    """Return the first option that differs between two flat configurations and may not: by name, the model's first.
+
+    Options of the loss follow from the head.
+    """
+    differing = [key for key in {*before, *now} if before.get(key) != now.get(key) and not key.startswith(MAY_CHANGE)]
+    return min(differing, key=lambda key: (not key.startswith("model."), key), default=None)
