@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.local import LocalBackend
 from fastfcn.sweeping.needs import Needs
 from fastfcn.sweeping.plan import sweep_name
-from fastfcn.sweeping.status import read_status
+from fastfcn.sweeping.ray import RayBackend
+from fastfcn.sweeping.status import Status, read_status
 from tests.sweeping.test_execution import job_in
 
 DONE = """
@@ -214,6 +216,67 @@ def test_jobs_get_gpus_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert not (together and held[one] & held[other])
 
 
+@pytest.fixture
+def four_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Lend this machine four GPUs of the tests' own."""
+    names = ["GPU-a", "GPU-b", "GPU-c", "GPU-d"]
+    monkeypatch.setattr(gpus, "lock_folder", lambda: tmp_path / "locks")
+    monkeypatch.setattr(local, "visible_gpus", lambda: names)
+    monkeypatch.setattr(local, "LEASE_POLL_SECONDS", 0.05)
+    return names
+
+
+def run_all(backend: LocalBackend, folder: Path, sizes: list[int]) -> None:
+    jobs = [job_in(folder / str(place), needs=Needs(size, 1, gpus=None)) for place, size in enumerate(sizes)]
+    backend.check(jobs)
+    backend.start(jobs)
+    while backend.wait(1):
+        pass
+
+
+@pytest.mark.parametrize("place", [0, 3, 7])
+def test_one_job_of_all_gpus_and_seven_of_one_take_three_rounds(
+    place: int, four_gpus: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = {4: threading.Barrier(4), 3: threading.Barrier(3)}
+    singles = iter([4] * 4 + [3] * 3)
+    running: list[str] = []
+    order: list[int] = []
+
+    def stand_in(job: Job, environment: dict[str, str], _should_stop) -> Status:
+        held = environment["CUDA_VISIBLE_DEVICES"].split(",")
+        assert not {*held} & {*running}
+        running.extend(held)
+        order.append(job.needs.processes)
+        if job.needs.processes == 1:
+            rounds[next(singles)].wait(10)  # breaks unless so many run at once
+        for gpu in held:
+            running.remove(gpu)
+        return Status("done", job.launch)
+
+    monkeypatch.setattr(local, "run_job", stand_in)
+    run_all(LocalBackend(), tmp_path, [4 if place == index else 1 for index in range(8)])
+    assert sorted(order) == [1] * 7 + [4]
+
+
+def test_a_large_job_waits_for_another_sweep_while_small_ones_run(
+    four_gpus: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = ExitStack()
+    other.enter_context(lease(1, four_gpus))
+    order: list[int] = []
+
+    def stand_in(job: Job, environment: dict[str, str], _should_stop) -> Status:
+        order.append(job.needs.processes)
+        if order == [2, 1, 1]:
+            other.close()
+        return Status("done", job.launch)
+
+    monkeypatch.setattr(local, "run_job", stand_in)
+    run_all(LocalBackend(jobs=1), tmp_path, [1, 4, 1, 2])
+    assert order == [2, 1, 1, 4]
+
+
 def test_a_gpu_is_shared_only_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpus, "lock_folder", lambda: tmp_path)
     with lease(1, ["a", "b"]) as first, lease(1, ["a", "b"]) as second, lease(1, ["a", "b"]) as third:
@@ -239,8 +302,34 @@ def test_gpus_are_those_that_this_process_may_use(tmp_path: Path, monkeypatch: p
         else:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
         assert visible_gpus() == expected
+    program.write_text("#!/bin/sh\necho '0, GPU-1a2b'\necho '1, GPU-1a3c'\necho '2, GPU-9d'\n")
+    for visible, places in {
+        "GPU-9": [2], "GPU-1a2b,GPU-1a3": [0, 1], "GPU-1a": [], "2,GPU-1a": [2], "1,1": [1], "2,GPU-9,0": [2, 0],
+        "0,-1,1": [0], "0,7,1": [0], "0,,1": [0], " 1, 0": [1, 0], "void": [], "none": [], "NoDevFiles": [],
+        "NoDevFiles,1": [],
+    }.items():  # fmt: skip
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert visible_gpus() == [["GPU-1a2b", "GPU-1a3c", "GPU-9d"][place] for place in places], visible
+    parts = {"MIG-5e": "MIG-5e", "MIG-GPU-1a2b/1/0": "MIG-GPU-1a2b/1/0", "MIG-GPU-9/7/0": "MIG-GPU-9d/7/0"}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(parts))
+    assert visible_gpus() == list(parts.values())
+    monkeypatch.setattr(gpus, "lock_folder", lambda: tmp_path / "locks")
+    with lease(3, visible_gpus()) as first, lease(1, visible_gpus()) as second:
+        assert (first, second) == (list(parts.values()), None)
     program.write_text("#!/bin/sh\nexit 9\n")
     assert visible_gpus() == []
+
+
+@pytest.mark.parametrize(
+    ("gpus", "devices", "reserved"),
+    [(0.5, 1, 0.5), (0.5, 3, 3), (0.5, 2, 2), (None, 3, 3), (1.5, 1, 2), (2, 2, 4), (0, 2, 0)],
+)
+def test_ray_gives_no_two_processes_of_a_job_one_gpu(
+    gpus: float | None, devices: int, reserved: float, tmp_path: Path
+) -> None:
+    backend = RayBackend(address=None, cpus=1, gpus=gpus, retries=0)
+    job = job_in(tmp_path / "x", needs=Needs(devices, 1, gpus=None))
+    assert backend._wants(job, [{"CPU": 8, "GPU": 4}]) == {"CPU": devices, "GPU": reserved}
 
 
 def test_datasets_as_a_dimension_have_folders_of_their_own(

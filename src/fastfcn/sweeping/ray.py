@@ -1,5 +1,6 @@
 """Jobs on Ray, each a task that reserves the CPUs and GPUs of its training."""
 
+import math
 import os
 import secrets
 import socket
@@ -113,6 +114,8 @@ class RayBackend(Backend):
     def _wants(self, job: Job, nodes: Sequence[Mapping[str, float]]) -> dict[str, float]:
         gpus = job.needs.gpus_a_node(int(max(node.get("GPU", 0) for node in nodes)))
         a_process = 1 if self.gpus is None else self.gpus
+        if a_process > 1 or gpus > 1:  # a fraction shares a GPU between jobs, never between the processes of one
+            a_process = math.ceil(a_process)
         return {"CPU": self.cpus * job.needs.processes, **({"GPU": a_process * gpus} if gpus else {})}
 
 
