@@ -12,6 +12,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from fastfcn.models.normalisation import _constants
+
 DEVICE = torch.device("meta")
 WAITING = {  # operators whose result the CPU must know, be it a value or a shape
     "aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::is_nonzero", "aten::equal",
@@ -33,6 +35,24 @@ class StandIn(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.waits: Counter[str] = Counter()
+
+    def __enter__(self) -> "StandIn":
+        def made(
+            data: Any, *, device: Any = None, **options: Any
+        ) -> Tensor:  # of numbers: no operator that a mode sees
+            if device is not None and torch.device(device) == DEVICE:
+                self.waits["cpu to meta"] += 1
+            return tensor(data, device=device, **options)
+
+        tensor = torch.tensor
+        self._patch = patch("torch.tensor", made)
+        self._patch.start()
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        self._patch.stop()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -74,7 +94,9 @@ def fake_cuda() -> Iterator[FakeTensorMode]:
         patch("torch.cuda.amp.common.amp_definitely_not_available", lambda: False),
         patch("torch.cuda.is_bf16_supported", lambda *_, **__: True),
     ):
+        _constants.cache_clear()
         yield mode
+        _constants.cache_clear()  # of tensors of this mode
 
 
 def to_fake_cuda(module: nn.Module) -> nn.Module:
@@ -83,6 +105,6 @@ def to_fake_cuda(module: nn.Module) -> nn.Module:
         for tensors in (each._parameters, each._buffers):
             for name, tensor in tensors.items():
                 if tensor is not None:
-                    moved = torch.empty_like(tensor, device="cuda")
+                    moved = torch.empty(tensor.shape, dtype=tensor.dtype, device="cuda")
                     tensors[name] = nn.Parameter(moved) if isinstance(tensor, nn.Parameter) else moved
     return module

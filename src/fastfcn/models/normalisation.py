@@ -73,6 +73,13 @@ def _constants(statistics: Statistics, device: torch.device) -> tuple[Tensor, Te
     return mean, std
 
 
+@functools.lru_cache
+def _black(statistics: Statistics, device: torch.device) -> Tensor:
+    values = [-mean / std for mean, std in zip(statistics.mean, statistics.std, strict=True)]
+    with torch.inference_mode(mode=False):
+        return torch.tensor(values, device=device).view(3, 1, 1)
+
+
 def statistics_of(name: str) -> Statistics:
     """Return what the pretrained weights of an SMP encoder expect: for `tu-NAME`, what timm's `pretrained_cfg` says.
 
