@@ -71,3 +71,7 @@ def test_a_step_waits_for_nothing_but_the_line_it_writes(composed, tmp_path: Pat
     assert last == 2  # for the progress bar: are the losses finite, and what are they
     assert first == 2 + 2  # mean and deviation of the colours, once
     assert 2 < third <= 9  # and the rates and the norm of the gradient
+
+
+def test_nor_does_the_mean_of_the_weights_wait(composed, tmp_path: Path) -> None:
+    assert fit(composed, tmp_path, "recipe.ema=0.9", "model=fcn_jpu")[1] == 0
