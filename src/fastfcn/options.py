@@ -59,6 +59,7 @@ Byte = Annotated[int, within(0, 255)]
 MaskValue = Annotated[int, within(0, 65_535)]
 Width = Annotated[int, within(1, 65_536)]  # channels, codewords
 KernelSize = Annotated[int, holds("odd, between 1 and 15", lambda value: 1 <= value <= 15 and value % 2 == 1)]
+ImageSize = Annotated[int, holds("a multiple of 32, at most 768", lambda value: 0 < value <= 768 and value % 32 == 0)]
 ImageChannels = Annotated[int, within(1, 1024)]
 Means = Annotated[tuple[Fraction, ...], NOT_EMPTY]  # a value a channel of the image, in 0..1
 Deviation = Annotated[float, holds("more than 0, and at most 1", lambda value: 0 < value <= 1)]

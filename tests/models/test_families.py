@@ -9,12 +9,14 @@ import torch.nn.functional as F
 from fastfcn.checkpoints import build_network
 from fastfcn.composition import plain
 from fastfcn.models.backbone import Backbone
+from fastfcn.models.padding import Padding, find_padding
+from tests.conftest import TINY_RUN
 from tests.models.families import FAMILIES, PAGE, page, try_encoder
 
 
 @pytest.mark.parametrize(
     ("name", "multiple", "least"),
-    [("tu-dla46x_c", 32, 32), ("tu-convnext_atto", 1, 32), ("efficientnet-b0", 1, 32), ("resnet18", 1, 1)],
+    [("tu-dla46x_c", 32, 32), ("tu-convnext_atto", 32, 32), ("efficientnet-b0", 32, 32), ("resnet18", 1, 1)],
 )
 def test_padding_where_an_encoder_wants_it(name: str, multiple: int, least: int) -> None:
     backbone = Backbone(name).eval()
@@ -34,8 +36,8 @@ def test_padding_where_an_encoder_wants_it(name: str, multiple: int, least: int)
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("tu-nest_tiny", "makes no maps at strides 4 to 32 of it .*; docs/backbones.md lists those that can"),
-        ("tu-mvitv2_tiny", "cannot take images of any size"),
+        ("tu-nest_tiny", "no maps at strides 4 to 32 can be made of it .*; docs/backbones.md lists those that can"),
+        ("tu-crossvit_tiny_240", r"no maps at strides 4 to 32 can be made of it \(its maps are at stride 12, 17\)"),
     ],
 )
 def test_an_encoder_that_cannot_serve_is_refused(name: str, message: str) -> None:
@@ -86,16 +88,83 @@ def test_a_network_is_built_on_the_meta_device(composed) -> None:
 
 @pytest.mark.slow
 def test_the_page_of_backbones_is_what_they_do() -> None:
-    """118 families, minutes."""
+    """All families: half an hour on a busy core."""
     assert PAGE.read_text() == page({name: try_encoder(name) for name in FAMILIES})
 
 
 @pytest.mark.slow
 def test_every_family_that_serves_trains_all_that_it_would_wait_for(composed) -> None:
-    """118 families, minutes."""
+    """All families: half an hour on a busy core."""
     trained = 0
     for name in FAMILIES:
         with contextlib.suppress(ValueError):  # it cannot serve, as the page says
             require_gradients(name, composed, "jpu", auxiliary=True)
             trained += 1
     assert trained > 70
+
+
+def test_an_encoder_of_one_size_is_padded_to_it_and_refuses_more() -> None:
+    backbone = Backbone("tu-efficientformerv2_s0").eval()
+    assert backbone.padding == Padding(least=224, most=224)
+    image = torch.randn(1, 3, 65, 97)
+    with torch.no_grad():
+        maps, whole = backbone(image), backbone.encoder(F.pad(image, (0, 224 - 97, 0, 224 - 65)))[2:]
+    for ours, full, stride in zip((maps.c2, maps.c3, maps.c4, maps.c5), whole, (4, 8, 16, 32), strict=True):
+        assert torch.equal(ours, full[..., : -(-65 // stride), : -(-97 // stride)])
+    message = r"takes images of up to 224x224, got 65x300; .*crop_size=224.*\+model.backbone.image_size=320"
+    with pytest.raises(ValueError, match=message):
+        backbone(torch.zeros(1, 3, 65, 300))
+    assert Backbone("tu-efficientformerv2_s0", image_size=320).padding == Padding(least=320, most=320)
+
+
+def test_crops_that_are_too_large_are_refused_before_training(fails, tmp_path) -> None:
+    options = (
+        "model.backbone.name=tu-efficientformerv2_s0",
+        "augmentation.crop_size=256",
+        "augmentation.base_size=256",
+    )
+    line = fails("train", *TINY_RUN, *options, f"hydra.run.dir={tmp_path}")
+    assert "takes images of up to 224x224, got 256x256" in line
+    assert not (tmp_path / "checkpoints").exists()
+
+
+class Sized:
+    """Stands for an encoder that has places for `side` pixels, and an opinion on other sizes."""
+
+    def __init__(self, side: int, *, windows: bool = False) -> None:
+        self.side, self.windows = side, windows
+
+    def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:
+        height, width = images.shape[-2:]
+        if self.windows and (height % self.side or width % self.side):
+            raise RuntimeError("no whole windows")
+        if not self.windows and max(height, width) > self.side:
+            raise IndexError("no place")  # smaller images are taken, with the wrong places
+        return [images.new_zeros(1, 1, -(-height // stride), -(-width // stride)) for stride in STRIDES]
+
+
+STRIDES = (4, 8, 16, 32)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "expected"),
+    [
+        (Sized(224), Padding(least=224, most=224)),
+        (Sized(288), Padding(least=288, most=288)),  # wider than the first guess
+        (Sized(512), Padding(least=512, most=512)),
+        (Sized(224, windows=True), Padding(multiple=224, least=224)),
+        (Sized(32, windows=True), Padding(multiple=32, least=32)),
+    ],
+)
+def test_sizes_are_found(encoder: Sized, expected: Padding) -> None:
+    """Above all: one that takes smaller images than its own by misplacing them is not believed."""
+    assert find_padding(encoder, 1, STRIDES, encoder.side) == expected
+
+
+def test_one_that_rounds_sides_down_sees_all_pixels() -> None:
+    backbone = Backbone("tu-test_convnext").eval()
+    image = torch.zeros(1, 3, 64, 95)
+    brighter = image.clone()
+    brighter[..., -1] = 5
+    with torch.no_grad():
+        assert not torch.equal(backbone(image).c2, backbone(brighter).c2)

@@ -18,8 +18,9 @@ def frames_per_second(network: Segmenter, device: torch.device) -> float:
     The network is left in eval mode on `device`; where it was compiled for training it runs uncompiled.
     """
     network.to(device).eval()
-    channels = network.statistics.channels
-    images = torch.zeros(1, channels, SIZE, SIZE, device=device, dtype=next(network.parameters()).dtype)
+    size = network.backbone.padding.measured(SIZE)
+    shape = (1, network.statistics.channels, size, size)
+    images = torch.zeros(shape, device=device, dtype=next(network.parameters()).dtype)
     timing = Timing()
     with torch.no_grad():
         network.forward(images)

@@ -3,7 +3,7 @@
 Sublinear memory cost (arXiv:1604.06174), a stage at a time, for about a third more time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -14,9 +14,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
-def checkpoint_stages(encoder: nn.Module) -> int:
-    """Have every stage of `encoder`, changed in place, keep only its input while training; return their number."""
-    stages = list(_stages(encoder))
+def checkpoint_stages(encoder: nn.Module, forward: Callable[[], object]) -> int:
+    """Have every stage of `encoder`, changed in place, keep only its input while training; return their number.
+
+    `forward` runs it on something small: what is called is a stage, and what is not (a transformer goes through its
+    list of blocks by itself) holds the stages.
+    """
+    stages = list(_stages(encoder, _called(encoder, forward)))
     for stage in stages:
         forward = partial(_checkpointed, stage, stage.forward)
         stage.forward = forward
@@ -52,14 +56,27 @@ def _kept_statistics(stage: nn.Module) -> Iterator[None]:
             norm.num_batches_tracked.copy_(count)
 
 
-def _stages(module: nn.Module) -> Iterator[nn.Module]:
+@torch.no_grad()
+def _called(encoder: nn.Module, forward: Callable[[], object]) -> set[nn.Module]:
+    called: set[nn.Module] = set()
+    handles = [each.register_forward_pre_hook(lambda module, _: called.add(module)) for each in encoder.modules()]
+    training = encoder.training
+    encoder.eval()
+    forward()
+    encoder.train(training)
+    for handle in handles:
+        handle.remove()
+    return called
+
+
+def _stages(module: nn.Module, called: set[nn.Module]) -> Iterator[nn.Module]:
     """Find the parts to checkpoint: below wrappers and lists, every module that has parts of its own."""
     inner = [child for child in module.children() if any(True for _ in child.children())]
     if len(inner) == 1:
-        yield from _stages(inner[0])
+        yield from _stages(inner[0], called)
         return
     for child in inner:
-        if isinstance(child, nn.ModuleList):
-            yield from _stages(child)
-        else:
+        if child in called:
             yield child
+        else:
+            yield from _stages(child, called)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import segmentation_models_pytorch as smp
 import timm
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from fastfcn.importing.reading import read_weights
 from fastfcn.models.backbone import Backbone
+from fastfcn.models.encoder import TIMM, build_encoder
 from fastfcn.models.normalisation import RGB
 from fastfcn.models.packaged import read_packaged
 from fastfcn.tensors import require_finite
@@ -32,7 +32,7 @@ def load_pretrained(backbone: Backbone) -> str | None:
     if backbone.weights is None:
         return None
     if backbone.weights == "imagenet":
-        weights, source = _download(backbone.name)
+        weights, source = _download(backbone)
     else:
         weights, source = _read(Path(backbone.weights), backbone), backbone.weights
     own = backbone.encoder.state_dict()
@@ -62,21 +62,21 @@ def _fits(tensor: Tensor | None, name: str, own: Tensor) -> bool:
     return tensor is not None and tensor.shape == own.shape and tensor.is_floating_point() == own.is_floating_point()
 
 
-def _download(name: str) -> tuple[dict[str, Tensor], str]:
+def _download(backbone: Backbone) -> tuple[dict[str, Tensor], str]:
+    name = backbone.name
     packaged = read_packaged(name)
     if packaged is not None:
         return packaged
     try:
-        if name.startswith("tu-"):
-            model = name.removeprefix("tu-")
+        if name.startswith(TIMM):
+            model = name.removeprefix(TIMM)
             if "." not in model and model in IMAGENET_TAGS:
                 model = f"{model}.{IMAGENET_TAGS[model]}"
             if not timm.models.is_model_pretrained(model):
                 raise ValueError(f"timm has no pretrained weights for {model}")
-            encoder = smp.encoders.get_encoder(f"tu-{model}", depth=5, weights=True)
+            encoder = build_encoder(f"{TIMM}{model}", image_size=backbone.image_size, weights="imagenet")
             return encoder.state_dict(), model
-        encoder = smp.encoders.get_encoder(name, depth=5, weights="imagenet")
-        return encoder.state_dict(), f"{name} (imagenet)"
+        return build_encoder(name, weights="imagenet").state_dict(), f"{name} (imagenet)"
     except Exception as error:  # the hub's client raises errors of many libraries
         raise ValueError(
             f"model.backbone.weights=imagenet cannot be had for {name} ({type(error).__name__}: "
@@ -95,9 +95,16 @@ def _read(path: Path, backbone: Backbone) -> dict[str, Tensor]:
             raise ValueError(f"{path} is truncated, damaged or no safetensors file ({error})") from error
     else:
         weights = read_weights(path)
-    prefix = "model." if backbone.name.startswith("tu-") else ""
-    return {
-        name if name.startswith(prefix) else prefix + name: tensor
-        for name, tensor in weights.items()
-        if not name.startswith(CLASSIFIER)
-    }
+    return {name: tensor for name, tensor in _own_names(weights, backbone).items() if not name.startswith(CLASSIFIER)}
+
+
+def _own_names(weights: dict[str, Tensor], backbone: Backbone) -> dict[str, Tensor]:
+    """Give the tensors of a timm file the encoder's names: its wrappers in front, and stages_0 for stages.0."""
+    if not backbone.name.startswith(TIMM):
+        return weights
+    names = {_plain_name(own): own for own in backbone.encoder.state_dict()}
+    return {names.get(_plain_name(name), name): tensor for name, tensor in weights.items()}
+
+
+def _plain_name(name: str) -> str:
+    return name.removeprefix("model.").removeprefix("model.").replace("_", ".")

@@ -10,12 +10,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from fastfcn.models.backbone import Backbone
+from fastfcn.models.plain import PlainEncoder
 
 SIDE = 64  # of the image that is asked which stage a parameter belongs to
 
 
 def stage_parameters(backbone: Backbone) -> list[list[nn.Parameter]]:
-    """Return the parameters that C2, C3, C4 and C5 depend on, each in the first stage that does."""
+    """Return the parameters that C2, C3, C4 and C5 depend on, each in the first stage that does.
+
+    The stages of a plain transformer are quarters of its blocks; its neck, which has no pretrained weights, is in none.
+    """
+    if isinstance(backbone.encoder, PlainEncoder):
+        return backbone.encoder.stages()
     parameters = [each for each in backbone.parameters() if each.requires_grad]
     training = backbone.training
     maps = backbone.eval()(parameters[0].new_zeros(1, backbone.statistics.channels, SIDE, SIDE))

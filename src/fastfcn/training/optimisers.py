@@ -1,6 +1,7 @@
 """Optimisers and their parameter groups: rates by the part of the network, and decay by the kind of parameter."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
@@ -13,7 +14,8 @@ from fastfcn.training.freezing import stage_parameters
 from fastfcn.training.recipe import Recipe
 
 MOMENTUM = 0.9
-EMBEDDINGS = ("pos_embed", "relative_position_bias_table", "cls_token", "reg_token")  # not decayed by AdamW
+# not decayed by AdamW: embeddings, and the scales of Swin v2's attention
+EMBEDDINGS = ("pos_embed", "relative_position_bias_table", "rel_pos", "cls_token", "reg_token", "logit_scale")
 
 Groups = list[dict[str, Any]]
 
@@ -40,12 +42,23 @@ def wants_adamw(backbone: nn.Module) -> bool:
 
 
 def parameter_groups(network: nn.Module, lr: float, head_lr_factor: float) -> Groups:
-    """Group parameters by part of the network: `backbone` at `lr`, the others at `head_lr_factor` times that."""
+    """Group parameters by part of the network: `backbone` at `lr`, the others at `head_lr_factor` times that.
+
+    The neck of a backbone is a part of its own: it begins without pretrained weights, as the head does.
+    """
     return [
         {"name": name, "params": list(part.parameters()), "lr": lr if name == "backbone" else head_lr_factor * lr}
-        for name, part in network.named_children()
+        for name, part in _parts(network)
         if any(True for _ in part.parameters())
     ]
+
+
+def _parts(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for name, part in network.named_children():
+        if isinstance(part, Backbone) and part.neck is not None:
+            yield from ((name, part.encoder), ("neck", part.neck))
+        else:
+            yield name, part
 
 
 def build_optimiser(groups: Groups, weight_decay: float) -> SGD:
@@ -60,7 +73,7 @@ def adamw_groups(recipe: Recipe, network: Segmenter, lr: float) -> Groups:
     """
     scales = stage_scales(network.backbone, recipe.stage_decay)
     groups: dict[tuple[str, float, float], list[nn.Parameter]] = {}
-    for part, module in network.named_children():
+    for part, module in _parts(network):
         rate = lr if part == "backbone" else lr * recipe.head_lr_factor
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:

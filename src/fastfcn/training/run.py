@@ -121,6 +121,7 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     augmentation: Augmentation = build(settings.augmentation, "augmentation")
     network = build_network(settings.model, len(data.classes))
     network.statistics.require(data.channels, f"those of data={data.name}")
+    network.backbone.padding.require(augmentation.crop_size, augmentation.crop_size)
     if not (recipe.frozen_bn or synchronised(settings)):
         require_statistics(network, batch_size=recipe.batch_size, crop_size=augmentation.crop_size)
     if resumed is None:
