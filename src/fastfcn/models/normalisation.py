@@ -31,8 +31,7 @@ class Statistics:
 
     def black(self, device: torch.device) -> Tensor:
         """Return a black pixel (C, 1, 1), normalised: what images are padded with."""
-        values = [-mean / std for mean, std in zip(self.mean, self.std, strict=True)]
-        return torch.tensor(values, device=device).view(-1, 1, 1)
+        return _black(self, device)
 
     def require(self, channels: int, images: str) -> None:
         """Raise ValueError if `images`, which have `channels`, are not what the network reads."""
@@ -77,7 +76,7 @@ def _constants(statistics: Statistics, device: torch.device) -> tuple[Tensor, Te
 def _black(statistics: Statistics, device: torch.device) -> Tensor:
     values = [-mean / std for mean, std in zip(statistics.mean, statistics.std, strict=True)]
     with torch.inference_mode(mode=False):
-        return torch.tensor(values, device=device).view(3, 1, 1)
+        return torch.tensor(values, device=device).view(-1, 1, 1)
 
 
 def statistics_of(name: str) -> Statistics:
