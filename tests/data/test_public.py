@@ -16,7 +16,7 @@ from fastfcn.data.public import PublicData
 from fastfcn.data.voc import VOC
 from fastfcn.data.voc_aug import VOCAug
 from fastfcn.models import pretrained
-from fastfcn.models.backbone import build_encoder
+from fastfcn.models.backbone import Backbone
 from tests.data.miniature import Miniature
 from tests.data.miniatures import MINIATURES
 from tests.data.region_miniatures import context59
@@ -109,9 +109,9 @@ def test_the_test_servers_recipe_is_one_command(
     script("prepare_data", "data=ade20k", f"data.root={root}", "workers=1")
     downloads: list[str] = []
 
-    def download(name: str) -> tuple[dict[str, torch.Tensor], str]:
-        downloads.append(name)
-        return build_encoder(name).state_dict(), name
+    def download(backbone: Backbone) -> tuple[dict[str, torch.Tensor], str]:
+        downloads.append(backbone.name)
+        return backbone.encoder.state_dict(), backbone.name
 
     monkeypatch.setattr(pretrained, "_download", download)
     options = ("data=ade20k", f"data.root={root}", *TINY_TRAINING, "model.backbone.weights=imagenet")
