@@ -76,6 +76,7 @@ def test_what_cannot_be_folded_is_left_alone(composed, caplog: pytest.LogCapture
     assert all(torch.equal(before[name], value) for name, value in trained.state_dict().items())
 
 
+@pytest.mark.slow  # half a minute of a C++ compiler
 def test_compiles_a_shape_once_it_has_earned_it(composed, caplog: pytest.LogCaptureFixture) -> None:
     trained = network(composed, "tu-test_resnet", **{"model.upsampling.width": "16"})
     fast = FastSegmenter(copy.deepcopy(trained), compile_after=1e-9)

@@ -94,7 +94,8 @@ def test_the_same_seed_gives_the_same_losses(unbroken: Path, tmp_path: Path, scr
     assert losses(unbroken) != losses(tmp_path / "other")
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+# with workers slow: each training starts four processes; tests/data/test_sampling.py resumes loaders with and without
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_killed_in_mid_epoch_and_resumed_equals_unbroken(workers: int, unbroken: Path, tmp_path: Path, script) -> None:
     options = (f"recipe.workers={workers}",)
     kill(tmp_path, *options, hook="on_train_batch_end", at_step=7, saved_step=6)
