@@ -1,6 +1,7 @@
 """The cross-entropy's options against PyTorch's, and its precision against float64."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -132,6 +133,12 @@ def test_the_scaled_gradient_of_half_precision_is_that_of_float64(
     assert gradient.isfinite().all()
     step = torch.finfo(dtype).eps
     torch.testing.assert_close(gradient.double(), expected, rtol=step, atol=step * expected.abs().max().item() * 1e-2)
+
+
+def test_what_float16_would_lose_of_a_gradient_is_scaled_before_it_is_cast() -> None:
+    logits = torch.tensor([0.0, -18.0], dtype=torch.half).view(1, 2, 1, 1).requires_grad_()
+    (65536 * pixel_loss(logits, torch.zeros(1, 1, 1, dtype=torch.long))).backward()
+    assert logits.grad.flatten()[1].item() == pytest.approx(65536 * math.exp(-18), rel=1e-3)
 
 
 @HALF

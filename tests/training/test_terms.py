@@ -109,6 +109,16 @@ def test_without_labels_terms_are_zero(name: str) -> None:
     assert (torch.autograd.grad(65536 * loss, logits)[0] == 0).all()
 
 
+def test_without_labels_no_gradient_of_a_term_is_anything_but_zero() -> None:
+    class Steep(LossTerm):
+        def measure(self, logits: Tensor, masks: Tensor) -> Tensor:
+            return (logits - logits.detach()).sqrt().sum()  # whose gradient is infinite
+
+    logits = torch.randn(2, 3, 4, 4, requires_grad=True)
+    Steep()(logits, torch.full((2, 8, 8), IGNORE)).backward()
+    assert (logits.grad == 0).all()
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_terms_of_what_is_known_for_sure_are_finite(name: str) -> None:
     _, masks = case(size=(6, 5))
