@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 from torch.utils.data import DataLoader
 
-from fastfcn.evaluation.metrics import BEST_METRIC
+from fastfcn.tracking.keys import BEST_METRIC
 from fastfcn.training.callbacks import training_callbacks
 from fastfcn.training.conclusion import best_checkpoint
 

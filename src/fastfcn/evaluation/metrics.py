@@ -9,9 +9,6 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from fastfcn.data.dataset import IGNORE
 
-BEST_METRIC = "val/miou"  # selects best.ckpt; higher is better
-PIXACC = "val/pixacc"
-
 
 @dataclass
 class Scores:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from fastfcn.files import write_atomically
 from fastfcn.reading import open_regular, read_bytes
 from fastfcn.reporting.schema import read_result
+from fastfcn.tracking.keys import BEST_METRIC
 
 TAIL = 100_000
 STATUS_BYTES = 100_000
@@ -65,8 +66,8 @@ class Progress:
 def read_progress(folder: Path) -> Progress | None:
     """Read how far a training is from its metrics.csv; None before its first validation."""
     try:
-        rows = [row for row in csv.DictReader(_head_and_tail(folder / "metrics.csv")) if row.get("val/miou")]
-        return Progress(int(rows[-1]["epoch"]) + 1, float(rows[-1]["val/miou"])) if rows else None
+        rows = [row for row in csv.DictReader(_head_and_tail(folder / "metrics.csv")) if row.get(BEST_METRIC)]
+        return Progress(int(rows[-1]["epoch"]) + 1, float(rows[-1][BEST_METRIC])) if rows else None
     except (OSError, ValueError, KeyError, csv.Error):  # not there, or being written
         return None
 

@@ -1,5 +1,8 @@
-"""Names of what a run logs to W&B, for those who write it and those who show it."""
+"""Names of what a run logs, for those who write it and those who show it."""
 
+BEST_METRIC = "val/miou"  # selects best.ckpt; higher is better
+PIXACC = "val/pixacc"
+TRAIN_LOSS, VAL_LOSS = "train/loss", "val/loss"  # the parts of the former are train/loss_NAME
 STEP = "trainer/global_step"  # Lightning's name
 RESUMED_AT = "_resumed_at"  # in the configuration: the step that a restart goes on from
 IMAGES = "val/images"

@@ -6,8 +6,8 @@ from typing import Any
 
 from wandb_workspaces.reports import v2 as wr
 
-from fastfcn.evaluation.metrics import BEST_METRIC, PIXACC
 from fastfcn.tracking import keys
+from fastfcn.tracking.keys import BEST_METRIC, PIXACC, TRAIN_LOSS, VAL_LOSS
 
 ROW = wr.Config("row")  # what runs that differ by their seed share
 EPOCH = "epoch"
@@ -90,10 +90,10 @@ def topics(classes: Sequence[str] = ()) -> tuple[Topic, ...]:
             "Training",
             "Does it converge, and does it run as it should?",
             (
-                _line("loss", "train/loss"),
-                _line("loss of the head", "train/loss_segmentation"),
-                _line("loss of the auxiliary head", "train/loss_auxiliary"),
-                _line("loss in validation", "val/loss", x=EPOCH),
+                _line("loss", TRAIN_LOSS),
+                _line("loss of the head", f"{TRAIN_LOSS}_segmentation"),
+                _line("loss of the auxiliary head", f"{TRAIN_LOSS}_auxiliary"),
+                _line("loss in validation", VAL_LOSS, x=EPOCH),
                 _line("norm of the gradient", "grad_norm"),
                 _line("learning rate of the backbone", "lr-SGD/backbone"),
                 _line("learning rate of the head", "lr-SGD/head"),

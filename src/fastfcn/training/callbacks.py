@@ -9,8 +9,8 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.trainer.states import TrainerFn
 
-from fastfcn.evaluation.metrics import BEST_METRIC
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.tracking.keys import BEST_METRIC, TRAIN_LOSS
 from fastfcn.training.averaging import ExponentialAverage
 from fastfcn.training.freezing import Freezing
 from fastfcn.training.preemption import Preemption
@@ -140,7 +140,7 @@ class EpochLog(Callback):
             "epoch %d step %d loss %.3f %s %.4f images/s %.1f left %s",
             trainer.current_epoch + 1,
             trainer.global_step,
-            metrics.get("train/loss", float("nan")),
+            metrics.get(TRAIN_LOSS, float("nan")),
             BEST_METRIC,
             metrics.get(BEST_METRIC, float("nan")),
             metrics.get("images/s", float("nan")),

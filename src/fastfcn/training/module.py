@@ -14,9 +14,10 @@ from torchmetrics import MeanMetric
 
 from fastfcn.data.dataset import Sample
 from fastfcn.data.sampling import derive_seed
-from fastfcn.evaluation.metrics import BEST_METRIC, PIXACC, Scores, SegmentationScores
+from fastfcn.evaluation.metrics import Scores, SegmentationScores
 from fastfcn.models.features import Prediction
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.tracking.keys import BEST_METRIC, PIXACC, TRAIN_LOSS, VAL_LOSS
 from fastfcn.training.finiteness import SKIPPED, LossWatch, require_finite_weights
 from fastfcn.training.losses import Losses, SegmentationLoss
 from fastfcn.training.optimisers import recipe_optimiser
@@ -89,7 +90,7 @@ class SegmentationModule(L.LightningModule):
         losses = self.loss(prediction, batch.mask)
         # not by Lightning's sync_dist, which rounds the mean number of images a process down to an integer
         self.val_loss.update(losses.total, weight=0 if self._has_no_images() else len(batch.image))
-        self.log("val/loss", self.val_loss, batch_size=len(batch.image), logger=self._fitting)
+        self.log(VAL_LOSS, self.val_loss, batch_size=len(batch.image), logger=self._fitting)
         self.scores.update(prediction.logits.argmax(1), batch.mask)
 
     def on_validation_epoch_end(self) -> None:
@@ -145,7 +146,7 @@ class SegmentationModule(L.LightningModule):
         self._require_finite_losses()
         named = {"": losses.total, **{f"_{name}": part for name, part in losses.named().items()}}
         for name, mean in zip(named, self._mean(torch.stack(list(named.values()))).cpu(), strict=True):
-            self.log(f"train/loss{name}", mean, prog_bar=not name, batch_size=images)
+            self.log(f"{TRAIN_LOSS}{name}", mean, prog_bar=not name, batch_size=images)
 
     def _require_finite_losses(self) -> None:
         plugin = self.trainer.precision_plugin

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fastfcn.reporting.comparison.curves import LOSS, VALIDATION, read_metric
+from fastfcn.reporting.comparison.curves import read_metric
 from fastfcn.reporting.comparison.runs import collect, read_result
+from fastfcn.tracking.keys import BEST_METRIC, TRAIN_LOSS
 from tests.reporting.comparison.synthetic import content, write_run
 
 
@@ -80,7 +81,7 @@ def test_a_real_run_is_read(trained: Path, tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     path.write_text(json.dumps({**result, **job, "metrics": {**result["metrics"], **metrics}}))
     assert read_result(path, "upsampling").miou == result["metrics"]["val/miou"]
-    scores = read_metric(trained / "metrics.csv", VALIDATION)
+    scores = read_metric(trained / "metrics.csv", BEST_METRIC)
     assert list(scores) == [8, 16, 24]
     assert max(scores.values()) == pytest.approx(result["metrics"]["val/miou"], abs=1e-6)
-    assert list(read_metric(trained / "metrics.csv", LOSS)) == list(range(1, 25))
+    assert list(read_metric(trained / "metrics.csv", TRAIN_LOSS)) == list(range(1, 25))

@@ -9,8 +9,6 @@ from fastfcn.reading import read_rows
 from fastfcn.reporting.comparison.table import Line
 
 METRICS = "metrics.csv"  # written beside result.json
-VALIDATION = "val/miou"
-LOSS = "train/loss"
 GREATEST_STEP, GREATEST = 10**12, 1e12  # beyond them nothing can be drawn
 POINTS = 40  # a curve of more is averaged over intervals of this number
 

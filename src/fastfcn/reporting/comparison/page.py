@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fastfcn.reporting.comparison.cells import Grid, accuracy_grid, published_grid, speed_grid
-from fastfcn.reporting.comparison.curves import LOSS, VALIDATION, Curve, curve_of
+from fastfcn.reporting.comparison.curves import Curve, curve_of
 from fastfcn.reporting.comparison.figures import Point, learning_curves, scatter
 from fastfcn.reporting.comparison.findings import findings, notes, speed_findings
 from fastfcn.reporting.comparison.gallery import Gallery, build_gallery, has_pictures
@@ -21,6 +21,7 @@ from fastfcn.reporting.comparison.table import Line, Table
 
 if TYPE_CHECKING:
     from fastfcn.reporting.comparison.report import Report
+from fastfcn.tracking.keys import BEST_METRIC, TRAIN_LOSS
 
 TEMPLATES = "reporting/comparison/template"
 
@@ -115,7 +116,7 @@ def _point(line: Line, cost: float) -> Point:
 
 def _curves(name: str, table: Table, faults: list[str]) -> Markup | None:
     labels = [line.label for line in table.lines]
-    scores, losses = (_curves_of(table, metric, faults) for metric in (VALIDATION, LOSS))
+    scores, losses = (_curves_of(table, metric, faults) for metric in (BEST_METRIC, TRAIN_LOSS))
     panels = {
         "mIoU of validation crops while training, %": {label: curve.in_percent() for label, curve in scores.items()},
         "training loss": losses,
