@@ -18,10 +18,10 @@ from fastfcn.reporting.comparison.gallery import Gallery, build_gallery, has_pic
 from fastfcn.reporting.comparison.order import pareto_front, ranked
 from fastfcn.reporting.comparison.speed import Entry
 from fastfcn.reporting.comparison.table import Line, Table
+from fastfcn.tracking.keys import BEST_METRIC, TRAIN_LOSS
 
 if TYPE_CHECKING:
     from fastfcn.reporting.comparison.report import Report
-from fastfcn.tracking.keys import BEST_METRIC, TRAIN_LOSS
 
 TEMPLATES = "reporting/comparison/template"
 
