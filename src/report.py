@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fastfcn.installation import EXPERIMENTS, how_to_call
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Collect, compare and write, as the command line says."""
@@ -13,11 +15,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Collect the results of an experiment and write results.csv, results.md and index.html.",
         epilog="Arguments are positional, not KEY=VALUE; only files named result.json are read.",
     )
-    parser.add_argument("experiment", type=Path, help="the folder of the experiment, such as experiments/upsampling")
+    parser.add_argument(
+        "experiment", type=Path, help="the folder of the experiment, such as experiments/upsampling, or its name"
+    )
     parser.add_argument(
         "roots", type=Path, nargs="*", help="folders of results (default: EXPERIMENT/results, outputs/sweeps/NAME)"
     )
-    parser.add_argument("--output", type=Path, help="the folder to write into (default: EXPERIMENT/report)")
+    parser.add_argument(
+        "--output", type=Path, help="the folder to write into (default: EXPERIMENT/report, or outputs/report/NAME)"
+    )
     parser.add_argument(
         "--pictures",
         action="append",
@@ -28,21 +34,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     from fastfcn.reporting.comparison.report import build_report, write_report
 
-    folder: Path = options.experiment
+    folder, output = places(options.experiment)
     default = (folder / "results", Path("outputs/sweeps") / folder.resolve().name)
     try:
         roots = options.roots or [root for root in default if root.is_dir()]
         report = build_report(folder, roots, shown=options.pictures)
         for line in report.left_out:
             print(f"left out: {line}", file=sys.stderr)
-        written = write_report(report, options.output or folder / "report", made=datetime.now(UTC).date())
+        written = write_report(report, options.output or output, made=datetime.now(UTC).date())
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     if not report.runs and not report.speeds.paths:
-        print(f"no results yet; run python src/train.py -m experiment={report.name}", file=sys.stderr)
+        print(f"no results yet; run {how_to_call('train')} -m experiment={report.name}", file=sys.stderr)
     for path in written:
         print(f"{path} ({path.stat().st_size / 1000:.0f} kB)")
+
+
+def places(given: Path) -> tuple[Path, Path]:
+    """Return an experiment's folder and that of its report; a mere name is that of one of the suite's experiments."""
+    known = EXPERIMENTS / given.name
+    if not given.is_dir() and known.is_dir():
+        return known, Path("outputs/report") / given.name
+    return given, given / "report"
 
 
 if __name__ == "__main__":

@@ -16,13 +16,14 @@ from fastfcn.checkpoints import load_network
 from fastfcn.sweeping import experiments
 
 BLOCK = re.compile(r"^`((?:src|conf|experiments)/[\w/.]+)`[^\n]*\n(?:[^\n`]+\n)*\n```\w+\n(.*?)^```$", re.M | re.S)
+ROOT = Path(__file__).parents[1]
 PACKAGES = (fastfcn.data, fastfcn.models.heads, fastfcn.models.upsampling)
 
 
 @pytest.fixture
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Write every file of the page, where this process finds them as if they were the suite's."""
-    blocks = dict(BLOCK.findall((experiments.ROOT / "docs/extending.md").read_text()))
+    blocks = dict(BLOCK.findall((ROOT / "docs/extending.md").read_text()))
     assert len(blocks) == 7
     for path, text in blocks.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from fastfcn.composition import build
 from fastfcn.description import Description
 from fastfcn.files import write_atomically
+from fastfcn.installation import how_to_call
 from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.safe_loading import load_plain
@@ -45,7 +46,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     content = load_plain(Path(path))
     if not isinstance(content, dict) or "hyper_parameters" not in content:
         raise ValueError(
-            f"{path} is not a checkpoint of this project (train one, or import one with import_checkpoint.py)"
+            f"{path} is not a checkpoint of this project (train one, or import one: {how_to_call('import_checkpoint')})"
         )
     try:
         description = Description.from_dict(content["hyper_parameters"])

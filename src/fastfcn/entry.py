@@ -21,11 +21,11 @@ from omegaconf.errors import OmegaConfBaseException
 from fastfcn import disk
 from fastfcn.console import print_whatever_comes
 from fastfcn.fitting import shortened
+from fastfcn.installation import CONF
 from fastfcn.literal import literal
 from fastfcn.memory import explain as explain_memory
 from fastfcn.memory import is_out_of_memory
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 FULL_ERROR = "HYDRA_FULL_ERROR"
 WRITTEN = ("hydra.run.dir=", "output=")  # options that name a folder to write to
 MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)

@@ -9,6 +9,7 @@ from fastfcn.data.dataset import Example, SegmentationData, Split, UInt8
 from fastfcn.data.images import UPRIGHT, orientation, read_image, read_indices
 from fastfcn.data.labels import Labels
 from fastfcn.data.listing import repeated, shortened
+from fastfcn.installation import how_to_call
 
 VALUES_SHOWN = 10  # of a mask that may not be there; the rest are counted
 
@@ -58,7 +59,7 @@ class FileData(SegmentationData):
         if any(pair.mask is None for pair in pairs):
             raise ValueError(
                 f"split {name!r} of data={self.name} has no published masks, so it cannot be scored; predict it: "
-                f"python src/predict.py checkpoint=PATH images={pairs[0].image.parent} output=DIR "
+                f"{how_to_call('predict')} checkpoint=PATH images={pairs[0].image.parent} output=DIR "
                 "(and submission= for its server)"
             )
         for image, other in repeated(pair.image for pair in pairs):

@@ -11,6 +11,7 @@ from fastfcn.data.listing import Names
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.text import read_lines, require_plain_name
 from fastfcn.files import write_atomically
+from fastfcn.installation import how_to_call
 from fastfcn.options import Name
 
 
@@ -40,7 +41,7 @@ class PublicData(FileData):
         """The folder that the archives were unpacked into. Raises ValueError if none was given."""
         if self._root is None:
             raise ValueError(
-                f"data.root must be given: the folder that python src/prepare_data.py data={self.name} "
+                f"data.root must be given: the folder that {how_to_call('prepare_data')} data={self.name} "
                 "data.root=PATH fills"
             )
         return Path(self._root)
@@ -72,7 +73,7 @@ class PublicData(FileData):
 
     def command(self) -> str:
         """Return the command that prepares this dataset."""
-        return f"python src/prepare_data.py data={self.name} data.root={self.root}"
+        return f"{how_to_call('prepare_data')} data={self.name} data.root={self.root}"
 
     def require_split(self, name: str) -> None:
         """Raise ValueError if there is no split of that name."""

@@ -10,13 +10,12 @@ from typing import Any
 import yaml
 from hydra.core.config_store import ConfigStore
 
+from fastfcn.installation import CONF, EXPERIMENTS
 from fastfcn.optional import require
 from fastfcn.reading import read_yaml
 
-ROOT = Path(__file__).resolve().parents[3]
-FOLDER = ROOT / "experiments"
-GROUPS = ROOT / "conf"
-LAUNCHERS = GROUPS / "hydra" / "launcher"
+FOLDER = EXPERIMENTS
+LAUNCHERS = CONF / "hydra" / "launcher"
 CHOICE = re.compile(r"(\+?)(experiment|row|hydra/launcher|hydra/sweeper)=(.*)")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 OVERRIDE = re.compile(r"([\w./]+)=(.+)")
@@ -129,7 +128,7 @@ def _node(overrides: Sequence[str]) -> dict[str, Any]:
     defaults: list[Any] = []
     node: dict[str, Any] = {}
     for key, _, text in (override.partition("=") for override in overrides):
-        if (GROUPS / key).is_dir():
+        if (CONF / key).is_dir():
             defaults.append({f"override /{key}": yaml.safe_load(text) if text.startswith("[") else text})
             continue
         *parents, leaf = key.split(".")

@@ -65,6 +65,14 @@ def test_without_results_it_says_how_to_get_some(tmp_path: Path, capsys: pytest.
     assert "no results yet; run python src/train.py -m experiment=upsampling" in capsys.readouterr().err
 
 
+def test_a_name_is_an_experiment_of_the_suite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script.main(["heads"])
+    assert "experiment=heads" in (tmp_path / "outputs/report/heads/results.md").read_text() + capsys.readouterr().err
+
+
 def test_it_needs_no_torch(tmp_path: Path) -> None:
     """Which would take seconds to import."""
     folder = write_experiment(tmp_path)
