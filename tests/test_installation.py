@@ -130,7 +130,7 @@ def test_a_wheel_trains_sweeps_and_predicts_in_an_environment_of_its_own(tmp_pat
         assert run.returncode == code, run.stdout + run.stderr
         return run.stdout + run.stderr
 
-    call("train", *TINY_RUN, "recipe.epochs=1", "+trainer.max_steps=2", "hydra.run.dir=run")
+    call("train", *TINY_RUN, "recipe.epochs=1", "data.train_images=8", "hydra.run.dir=run")
     Image.new("RGB", (40, 30)).save(away / "image.png")
     call("predict", "checkpoint=run/checkpoints/best.ckpt", "images=image.png", "output=predictions")
     assert Image.open(away / "predictions/masks/image.png").size == (40, 30)
