@@ -12,19 +12,23 @@ UNMENTIONED = ("thumbs.db", "desktop.ini")  # what Windows leaves in folders of 
 SHOWN = 3  # files named in a message; the rest are counted
 
 
-def describe_left_out(folder: Path) -> str | None:
-    """Say what in `folder`, but for hidden files that are no images, `list_images` leaves out; None if nothing."""
+def describe_left_out(folder: Path, *, searched: bool = False) -> str | None:
+    """Say what in `folder`, but for hidden files that are no images, `list_images` leaves out; None if nothing.
+
+    Folders in it are left out as well, unless they are `searched` by themselves.
+    """
     kinds: dict[str, list[str]] = defaultdict(list)
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             reason = _why_left_out(entry)
-            if reason is not None:
+            if reason is not None and not (searched and entry.is_dir()):
                 kinds[reason].append(entry.name)
     if not kinds:
         return None
     count = sum(map(len, kinds.values()))
     named = "; ".join(f"{reason}: {shortened(names)}" for reason, names in kinds.items())
-    return f"left out of {folder}: {count} ({named}); images are files with {', '.join(SUFFIXES)} directly in it"
+    where = "" if searched else " directly in it"
+    return f"left out of {folder}: {count} ({named}); images are files with {', '.join(SUFFIXES)}{where}"
 
 
 def _why_left_out(entry: os.DirEntry[str]) -> str | None:

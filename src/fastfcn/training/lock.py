@@ -18,8 +18,10 @@ NAME = ".train.lock"
 
 
 @contextmanager
-def alone_in(run_dir: Path) -> Iterator[None]:
+def alone_in(run_dir: Path, *, what: str = "training", option: str = "hydra.run.dir=") -> Iterator[None]:
     """Hold a folder for a training, all of whose processes count as the first. Raises ValueError if another holds it.
+
+    `what` else it may be held for is told, with the `option` that names the folder.
 
     The lock is one of POSIX: it ends with its process, however that ends; loading workers, which outlive a killed
     training for seconds, do not inherit it; and NFS honours it between machines. Where the file system has no locks,
@@ -30,7 +32,7 @@ def alone_in(run_dir: Path) -> Iterator[None]:
         return
     path = run_dir / NAME
     run_dir.mkdir(parents=True, exist_ok=True)
-    file = _locked(path)
+    file = _locked(path, what, option)
     try:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
@@ -41,7 +43,7 @@ def alone_in(run_dir: Path) -> Iterator[None]:
         file.close()
 
 
-def _locked(path: Path) -> IO[str]:
+def _locked(path: Path, what: str, option: str) -> IO[str]:
     """Open a file and lock it; one that its former holder has removed meanwhile is nobody's, so another is made."""
     while True:
         file = path.open("a+")
@@ -53,10 +55,9 @@ def _locked(path: Path) -> IO[str]:
                 holder = file.read(200).strip() or "just begun"
                 file.close()
                 raise ValueError(
-                    f"another training, {holder}, writes into {path.parent}; wait for its end, or give another "
-                    "hydra.run.dir="
+                    f"another {what}, {holder}, writes into {path.parent}; wait for its end, or give another {option}"
                 ) from error
-            log.warning("%s cannot be locked (%s): start no second training in that folder", path, error.strerror)
+            log.warning("%s cannot be locked (%s): start no second %s in that folder", path, error.strerror, what)
             return file
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):

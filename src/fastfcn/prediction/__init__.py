@@ -1,0 +1,1 @@
+"""What predict.py reads and writes, the calibration of its probabilities, and the page to try a network on."""

@@ -1,0 +1,63 @@
+"""A network, a protocol and a precision: from an image to what is said of its pixels."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor
+
+from fastfcn.data.dataset import UInt8
+from fastfcn.evaluation.protocols import Protocol
+from fastfcn.models.inference import Network
+from fastfcn.options import holds
+from fastfcn.prediction.maps import Predicted, Unknown, decide
+
+DEVICE = re.compile("auto|cpu|mps|(cuda|xpu)(:[0-9]+)?")
+Device = Annotated[str, holds("auto, cpu, cuda or cuda:N", lambda value: DEVICE.fullmatch(value) is not None)]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]  # Lightning's names
+HALVES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+
+
+@torch.inference_mode()
+def segment(network: Network, protocol: Protocol, image: UInt8) -> UInt8:
+    """Return the class index of every pixel of an RGB image (H, W, 3)."""
+    labels: UInt8 = protocol.labels(network, normalised(network, image))[0].to(torch.uint8).cpu().numpy()
+    return labels
+
+
+def normalised(network: Network, image: UInt8) -> Tensor:
+    """Bring an image (H, W, 3) to the network's device, as it reads it: (1, 3, H, W)."""
+    pixels = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0)
+    return network.normalise(pixels.to(next(network.parameters()).device))
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Predicts images one by one; probabilities are those at `temperature`."""
+
+    network: Network
+    protocol: Protocol
+    temperature: float
+    unknown: Unknown
+    precision: Precision
+
+    def __call__(self, image: UInt8) -> Predicted:
+        """Predict an RGB image (H, W, 3) with all probabilities of its classes, a number a class and pixel."""
+        return decide(self.scores(normalised(self.network, image)), self.temperature, self.unknown)
+
+    def labels(self, image: UInt8) -> UInt8:
+        """Return the classes alone, in a fraction of the memory."""
+        with self.autocast():
+            return segment(self.network, self.protocol, image)
+
+    @torch.inference_mode()
+    def scores(self, images: Tensor) -> Tensor:
+        """Return the class scores (1, C, H, W) of a normalised image (1, 3, H, W)."""
+        with self.autocast():
+            return self.protocol.scores(self.network, images).float()
+
+    def autocast(self) -> torch.autocast:
+        """Return the context that computes in `precision`."""
+        device = next(self.network.parameters()).device.type
+        return torch.autocast(device, HALVES.get(self.precision), enabled=self.precision in HALVES)
