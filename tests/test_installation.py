@@ -84,8 +84,11 @@ def test_a_command_becomes_its_script(word: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("evalute", "evalute is no command of fastfcn; did you mean evaluate? There are benchmark, dashboard, "),
-        ("seed=1", "seed=1 is no command of fastfcn; There are benchmark, dashboard, "),
+        (
+            "evalute",
+            "evalute is no command of fastfcn; did you mean evaluate? There are benchmark, calibrate, ",
+        ),
+        ("seed=1", "seed=1 is no command of fastfcn; There are benchmark, calibrate, dashboard, "),
         ("../train", "../train is no command of fastfcn; "),
     ],
 )

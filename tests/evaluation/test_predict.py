@@ -1,5 +1,6 @@
 """What predict.py does with images that are damaged, too large, of extreme shapes, or no images at all."""
 
+import io
 import zipfile
 from contextlib import nullcontext
 from pathlib import Path
@@ -139,23 +140,53 @@ def test_a_single_image_may_lie_beside_its_prediction(images: Path, tmp_path: Pa
             "*.jpg",
             "is a pattern, and no file of that name is here; images= takes one image or a folder of",
         ),
-        ("list.txt", "is a list or table, not an image"),
-        ("film.MP4", "is a video; .* make frames of it first"),
+        ("table.csv", "is a table, not an image; images= takes one image"),
+        ("nothing.txt", "nothing.txt lists nothing to predict"),
+        ("a.yaml", "a.yaml holds no list but dict; write"),
         ("no/such", r"is not here \(.* is\); images= takes one image or a folder"),
         ("https://example.org/a.jpg", "images=https://example.org/a.jpg is an address; .* download it first"),
-        ("[a.jpg,b.jpg]", "is a list; .*: put or link them into one folder"),
+        ("[a.jpg,[b.jpg]]", "images= lists list where a path is expected"),
         ("empty", r"holds no images \(.jpg, .*\)$"),
-        ("outer", "holds no images .*; its folder inner does: give images=.*/outer/inner"),
     ],
 )
 def test_what_is_no_image_gets_a_hint(name: str, hint: str, tmp_path: Path) -> None:
-    for file in ("list.txt", "film.MP4"):
-        (tmp_path / file).write_text("a.jpg")
+    for file, content in {"table.csv": "a.jpg", "nothing.txt": "\n", "a.yaml": "a: b.jpg"}.items():
+        (tmp_path / file).write_text(content)
     (tmp_path / "empty").mkdir()
-    (tmp_path / "outer" / "inner").mkdir(parents=True)
-    Image.new("RGB", (2, 2)).save(tmp_path / "outer" / "inner" / "a.png")
     with pytest.raises((ValueError, FileNotFoundError), match=hint):
         find_images(Path(name) if name.startswith(("https", "[")) else tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pattern", "list", "yaml", "stdin", "[]"])
+def test_ways_to_name_images(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "b c,d.png", "below/a.png", "below/deep/e.jpg", "notes.md", ".hidden/f.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    wanted = ["a", "b c,d", "below/a", "below/deep/e"]
+    paths = [tmp_path / f"{name}.{'jpg' if name.endswith('e') else 'png'}" for name in wanted]
+    (tmp_path / "list.txt").write_text("".join(f"{path.relative_to(tmp_path)}\n" for path in paths))
+    (tmp_path / "list.yaml").write_text("".join(f"- {path}\n" for path in paths))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("\n".join(map(str, paths)).encode())))
+    found = find_images(
+        {
+            "folder": str(tmp_path),
+            "pattern": f"{tmp_path}/**/*.*g",
+            "list": str(tmp_path / "list.txt"),
+            "yaml": str(tmp_path / "list.yaml"),
+            "stdin": "-",
+            "[]": f"[{', '.join(map(repr, map(str, paths)))}]",
+        }[kind]
+    )
+    assert sorted(source.name for source in found) == wanted
+    assert sorted(source.path for source in found) == sorted(paths)
+
+
+def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("x/a.png", "x/a.jpg", "y/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=r"x/a.(jpg|png) and x/a.(png|jpg) would both become x/a.png; rename one"):
+        find_images(tmp_path)
 
 
 @pytest.mark.parametrize("head", options("model/head"))

@@ -107,7 +107,7 @@ def read_calibration(checkpoint: str | Path, digest: str) -> Calibration:
         raise ValueError(f"temperature=calibrated needs {path}, which is not here; {remedy}")
     try:
         calibration = typed(Calibration, json.loads(read_bytes(path, MOST_BYTES)))
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no calibration that this version wrote ({error}); {remedy}") from error
     if calibration.checkpoint != digest:
         raise ValueError(f"{path} is that of another checkpoint; {remedy}")

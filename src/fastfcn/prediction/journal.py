@@ -147,7 +147,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Entry]]:
             if head["format"] != FORMAT:
                 raise ValueError(f"its format is {head['format'][:40]!r}")
             return head["settings"], {entry["name"]: entry for entry in _entries(file)}
-        except ValueError as error:  # of JSON, and of pydantic
+        except (ValueError, RecursionError) as error:  # of JSON, and of pydantic
             reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             raise ValueError(
                 f"{path} is no list of predictions that this version wrote ({reason}); give another output="
