@@ -9,9 +9,11 @@ from torch import nn
 
 from fastfcn.checkpoints import build_network, load_network
 from fastfcn.composition import plain
+from fastfcn.models.features import Prediction
 from fastfcn.models.folding import fold_batch_norm
 from fastfcn.models.inference import FastSegmenter, ShiftedDepthwise
 from fastfcn.models.segmenter import Segmenter
+from tests.stand_in import fake_cuda
 
 
 def network(composed, backbone: str = "tu-resnet18", model: str = "encnet_jpu", **options: str) -> Segmenter:
@@ -74,6 +76,89 @@ def test_what_cannot_be_folded_is_left_alone(composed, caplog: pytest.LogCapture
         assert fold_batch_norm(trained) == 0
     assert "not folded" in caplog.text
     assert all(torch.equal(before[name], value) for name, value in trained.state_dict().items())
+
+
+class Sharing(nn.Module):
+    """Two convolutions before one norm, which cannot go into both, and a third that has one to itself."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner, self.norm = inner, nn.BatchNorm2d(3)
+        self.convolutions = nn.ModuleList(nn.Conv2d(3, 3, 1) for _ in range(2))
+        self.norm.running_mean.fill_(2.0)
+
+    def forward(self, x: torch.Tensor) -> object:
+        return self.inner(sum(self.norm(each(x)) for each in self.convolutions))
+
+
+def test_a_norm_of_two_convolutions_stays(composed) -> None:
+    trained = network(composed, "tu-test_resnet")
+    norms = fold_batch_norm(copy.deepcopy(trained))
+    trained.backbone.encoder = Sharing(trained.backbone.encoder).eval()
+    folded = copy.deepcopy(trained)
+    assert fold_batch_norm(folded) == norms > 0
+    assert isinstance(folded.backbone.encoder.norm, nn.BatchNorm2d)
+    assert_close(FastSegmenter(folded, compile_after=None), trained, torch.randn(1, 3, 64, 64))
+
+
+def test_folding_is_judged_where_nothing_rounds(composed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions of float32 that round, as with TF32, or weights of a half precision."""
+    trained = network(composed, "tu-test_resnet")
+    norms = fold_batch_norm(copy.deepcopy(trained))
+    assert fold_batch_norm(copy.deepcopy(trained).bfloat16()) == norms
+    convolve = nn.Conv2d._conv_forward
+
+    def rounding(self: nn.Conv2d, *tensors: torch.Tensor | None) -> torch.Tensor:
+        halved = [each.bfloat16() if each is not None and each.dtype == torch.float32 else each for each in tensors]
+        return convolve(self, *halved).to(tensors[0].dtype)
+
+    monkeypatch.setattr(nn.Conv2d, "_conv_forward", rounding)
+    before = trained(torch.ones(1, 3, 64, 64)).logits
+    assert fold_batch_norm(trained) == norms
+    change = (trained(torch.ones(1, 3, 64, 64)).logits - before).abs().max() / before.abs().max()
+    assert change > 1e-4, "rounding would have been taken for a fault"
+
+
+class Graph(nn.Module):
+    """Writes into the same memory at each call, as a CUDA graph does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = Prediction(torch.empty(1, 5, 8, 8, device="cuda"), None, torch.empty(1, 5, device="cuda"))
+
+    def forward(self, images: torch.Tensor, *, upsample: bool) -> Prediction:
+        return self.kept
+
+
+def test_what_a_cuda_graph_returns_is_copied(composed) -> None:
+    fast = FastSegmenter(network(composed, "tu-test_resnet"), compile_after=0)
+    with fake_cuda():
+        images = torch.empty(1, 3, 8, 8, device="cuda")
+        fast.network = Graph()
+        fast._compiled.add((images.shape, True))
+        prediction = fast(images)
+        assert prediction.logits.shape == (1, 5, 8, 8)
+        for ours, kept in (
+            (prediction.logits, fast.network.kept.logits),
+            (prediction.presence, fast.network.kept.presence),
+        ):
+            assert ours.untyped_storage()._cdata != kept.untyped_storage()._cdata
+
+
+def test_several_shapes_are_compiled_and_the_next_is_not(composed, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = FastSegmenter(network(composed, "tu-test_resnet"), compile_after=0)
+    monkeypatch.setattr(fast.network, "compile", lambda **_: None)
+    seen: list[tuple[int, ...]] = []
+    run = fast._compile
+
+    def noted(images: torch.Tensor, upsample: bool) -> Prediction:
+        seen.append(tuple(images.shape))
+        return run(images, upsample)
+
+    monkeypatch.setattr(fast, "_compile", noted)
+    for side in (32, 64, 32, 96, 64):
+        assert fast(torch.zeros(1, 3, side, side)).logits.shape == (1, 5, side, side)
+    assert seen == [(1, 3, 32, 32), (1, 3, 64, 64)]
 
 
 @pytest.mark.slow  # half a minute of a C++ compiler

@@ -10,6 +10,7 @@ from fastfcn.allocation import keep_freed_memory
 from fastfcn.benchmarking.base import Benchmark
 from fastfcn.composition import build, plain, require_known, typed
 from fastfcn.console import quieten_libraries
+from fastfcn.numerics import set_numerics
 from fastfcn.options import AtLeastOne, CropSize, Name, Seed, Width
 from fastfcn.trainer_options import TrainingTrainer
 from fastfcn.training.config import RunConfig
@@ -27,6 +28,7 @@ class BenchmarkConfig:
     rounds: AtLeastOne
     seed: Seed
     trainer: TrainingTrainer
+    numerics: dict[str, Any]
 
 
 def benchmark(config: DictConfig, folder: Path) -> None:
@@ -37,5 +39,6 @@ def benchmark(config: DictConfig, folder: Path) -> None:
     for key in config:
         require_known(str(key), {*own, *(field.name for field in fields(RunConfig))})
     settings = typed(BenchmarkConfig, plain(OmegaConf.masked_copy(config, [key for key in own if key in config])))
+    set_numerics(settings.numerics)
     chosen: Benchmark = build(settings.what, "what")
     chosen.run(config, folder)

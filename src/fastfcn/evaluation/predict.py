@@ -24,6 +24,7 @@ from fastfcn.evaluation.submission import Submission, open_submission
 from fastfcn.memory import explain, is_out_of_memory
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
 from fastfcn.models.normalisation import RGB
+from fastfcn.numerics import set_numerics
 from fastfcn.options import AtLeastOne, Fraction, Name, Workers
 from fastfcn.prediction.areas import write_areas
 from fastfcn.prediction.calibration import Temperature, temperature_of
@@ -52,6 +53,7 @@ class PredictionConfig:
     images: Name | list[Name]
     output: Name
     protocol: dict[str, Any]
+    numerics: dict[str, Any]
     write: Kinds
     probabilities: Literal["npz", "png"]
     opacity: Fraction
@@ -72,6 +74,7 @@ def predict(config: DictConfig) -> None:
     """Write what is asked for of every image, under its own name, and one legend."""
     keep_freed_memory()
     settings = typed(PredictionConfig, plain(config))
+    set_numerics(settings.numerics)
     output = Path(settings.output)
     sources = find_images(settings.images)
     _require_places(settings, sources)
@@ -123,6 +126,7 @@ def _predict_all(session: "Session", todo: Sequence[Source]) -> dict[Source, str
 def _predict_share(settings: PredictionConfig, todo: Sequence[Source], devices: int, rank: int) -> dict[Source, str]:
     """Predict every `devices`th image, in a process of its own."""
     keep_freed_memory()
+    set_numerics(settings.numerics)
     session = Session.begin(settings, read_checkpoint(settings.checkpoint), rank=rank)
     session.journal = Journal.append_to(Path(settings.output), session.identity)
     return session.predict(todo[rank::devices], shown=rank == 0)

@@ -23,6 +23,7 @@ from fastfcn.evaluation.protocols import Protocol
 from fastfcn.files import require_folders, write_atomically
 from fastfcn.machine import require_devices
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
+from fastfcn.numerics import set_numerics
 from fastfcn.options import AtLeastOne, Count, Name, Workers
 from fastfcn.reporting.pictures import legend, save_picture
 from fastfcn.reporting.result import build_result, write_result
@@ -49,6 +50,7 @@ class EvaluationConfig:
     optimize: bool
     devices: AtLeastOne
     trainer: EvaluationTrainer
+    numerics: dict[str, Any]
 
 
 def evaluate(config: DictConfig, run_dir: Path) -> None:
@@ -58,6 +60,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     keep_freed_memory()
     content = without_training(config)
     settings = typed(EvaluationConfig, content)
+    set_numerics(settings.numerics)
     require_devices(settings.trainer["accelerator"], devices=settings.devices)
     result = run_dir / "result.json"
     if result.exists():

@@ -71,8 +71,12 @@ class FastSegmenter(nn.Module):
         return self.network.normalise(images)
 
     def _call(self, images: Tensor, upsample: bool) -> Prediction:
+        """Run what is compiled. A CUDA graph writes into memory of its own at each call: what is returned is a copy."""
         prediction: Prediction = self.network(images, upsample=upsample)
-        return prediction
+        if not images.is_cuda:
+            return prediction
+        presence = None if prediction.presence is None else prediction.presence.clone()
+        return Prediction(prediction.logits.clone(), None, presence)
 
     def _earned(self, call: "Call") -> bool:
         """Tell whether `call` is to be compiled now."""

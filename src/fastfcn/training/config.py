@@ -20,6 +20,7 @@ class RunConfig:
     augmentation: dict[str, Any]
     loss: dict[str, Any]
     trainer: TrainingTrainer
+    numerics: dict[str, Any]
     logger: dict[str, Any]
     seed: Seed
     resume: Name | None

@@ -30,6 +30,7 @@ from fastfcn.evaluation.run import build_protocol
 from fastfcn.files import require_folders
 from fastfcn.machine import require_devices
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.numerics import set_numerics
 from fastfcn.reporting.result import describe
 from fastfcn.sweeping.process import PREEMPTED
 from fastfcn.tracking.identity import identify
@@ -65,6 +66,7 @@ def train(config: DictConfig, run_dir: Path) -> None:
     keep_freed_memory()
     settings = read_config(config)
     require_devices(settings.trainer["accelerator"], devices=settings.devices, num_nodes=settings.num_nodes)
+    set_numerics(settings.numerics)
     with alone_in(run_dir):
         _train(config, settings, run_dir, started)
 

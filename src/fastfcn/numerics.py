@@ -1,0 +1,34 @@
+"""How exactly GPUs compute in float32, and by which algorithms."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from fastfcn.composition import Node, build
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """PyTorch's switches of that name; see torch.set_float32_matmul_precision and torch.backends.cudnn.
+
+    A CPU has no TF32, but computes products in bfloat16 by `matmul_precision="medium"` where it can.
+    """
+
+    matmul_precision: Literal["highest", "high", "medium"]
+    cudnn_allow_tf32: bool
+    cudnn_benchmark: bool
+    cudnn_deterministic: bool
+
+    def apply(self) -> None:
+        """Set them for this process."""
+        torch.set_float32_matmul_precision(self.matmul_precision)
+        torch.backends.cudnn.allow_tf32 = self.cudnn_allow_tf32
+        torch.backends.cudnn.benchmark = self.cudnn_benchmark
+        torch.backends.cudnn.deterministic = self.cudnn_deterministic
+
+
+def set_numerics(node: Node) -> None:
+    """Build the node at `numerics` and apply it."""
+    numerics: Numerics = build(node, "numerics")
+    numerics.apply()
