@@ -51,18 +51,26 @@ class Seen(BaseException):
     """Ends a script once it has set them."""
 
 
-@pytest.mark.parametrize("name", ["training", "evaluation", "evaluation.predict", "benchmarking"])
+@pytest.mark.parametrize(
+    "name", ["training", "evaluation", "evaluation.predict", "evaluation.calibrate", "benchmarking"]
+)
 def test_every_script_sets_them(name: str, script, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     def see(node: Any) -> None:
         raise Seen(node["cudnn_benchmark"])
 
     module = name if "." in name else f"{name}.run"
     monkeypatch.setattr(f"fastfcn.{module}.set_numerics", see)
-    command = {"training": "train", "evaluation": "evaluate", "evaluation.predict": "predict"}.get(name, "benchmark")
+    command = {
+        "training": "train",
+        "evaluation": "evaluate",
+        "evaluation.predict": "predict",
+        "evaluation.calibrate": "calibrate",
+    }.get(name, "benchmark")
     needed = {
         "evaluate": ("checkpoint=x",),
+        "calibrate": ("checkpoint=x",),
         "predict": ("checkpoint=x", "images=x", f"output={tmp_path}/out"),
     }.get(command, ())
-    folder = () if command == "predict" else (f"hydra.run.dir={tmp_path}/run",)
+    folder = () if command in ("predict", "calibrate") else (f"hydra.run.dir={tmp_path}/run",)
     with pytest.raises(Seen, match="True"):
         script(command, *needed, *folder, "numerics=fast")

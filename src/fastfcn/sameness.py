@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-# beginnings of options that say where, how fast and how often, but not what is computed
+# beginnings of options that say where, how fast and how often, but not what is computed, rounding apart
 MAY_CHANGE = (
-    "resume", "checkpoint_every", "pictures", "logger.", "data.root", "recipe.workers", "recipe.cache",
+    "resume", "checkpoint_every", "pictures", "logger.", "numerics.", "data.root", "recipe.workers", "recipe.cache",
     "recipe.compile", "recipe.channels_last", "recipe.checkpoint_backbone", "model.backbone.weights",
     "trainer.enable_progress_bar", "trainer.log_every_n_steps", "trainer.default_root_dir",
 )  # fmt: skip

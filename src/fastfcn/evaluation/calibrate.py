@@ -21,6 +21,7 @@ from fastfcn.data.labelled import SCORING, require_labelled
 from fastfcn.data.loading import EvaluationSamples, worker_options
 from fastfcn.evaluation.run import build_protocol, open_data, without_training
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
+from fastfcn.numerics import set_numerics
 from fastfcn.options import AtLeastOne, Name, Workers
 from fastfcn.prediction.calibration import (
     Calibration,
@@ -46,6 +47,7 @@ class CalibrationConfig:
     data: dict[str, Any]
     split: Name | None
     protocol: dict[str, Any]
+    numerics: dict[str, Any]
     temperature: Temperature | None
     pixels: AtLeastOne
     device: Device
@@ -58,6 +60,7 @@ def calibrate(config: DictConfig) -> None:
     """Print how probabilities stand to the truth at temperature 1 and at the fitted one, which is kept."""
     keep_freed_memory()
     settings = typed(CalibrationConfig, without_training(config))
+    set_numerics(settings.numerics)
     checkpoint = read_checkpoint(settings.checkpoint)
     network = network_of(checkpoint).to(device_of(settings.device))
     data = open_data(checkpoint, settings.data)
