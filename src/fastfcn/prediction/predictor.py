@@ -46,11 +46,6 @@ class Predictor:
         """Predict an RGB image (H, W, 3) with all probabilities of its classes, a number a class and pixel."""
         return decide(self.scores(normalised(self.network, image)), self.temperature, self.unknown)
 
-    def labels(self, image: UInt8) -> UInt8:
-        """Return the classes alone, in a fraction of the memory."""
-        with self.autocast():
-            return segment(self.network, self.protocol, image)
-
     @torch.inference_mode()
     def scores(self, images: Tensor) -> Tensor:
         """Return the class scores (1, C, H, W) of a normalised image (1, 3, H, W)."""
