@@ -12,12 +12,12 @@ from fastfcn.checkpoints import build_network
 from fastfcn.composition import build, plain
 from fastfcn.data.preparing.run import PreparationConfig
 from fastfcn.entry import CONF
-from fastfcn.evaluation.predict import PredictionConfig
 from fastfcn.evaluation.run import EvaluationConfig
 from fastfcn.importing.run import ImportConfig
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.upsampling.fpn import FPN
 from fastfcn.models.upsampling.jpu import JPU
+from fastfcn.prediction.config import PredictionConfig
 from fastfcn.trainer_options import TrainingTrainer
 from fastfcn.training.config import RunConfig
 from fastfcn.training.run import read_config

@@ -17,6 +17,7 @@ from fastfcn.evaluation.inputs import find_images, require_apart
 from fastfcn.evaluation.protocols import FullImage
 from fastfcn.evaluation.submission import ADE20KSubmission
 from fastfcn.models.inference import FastSegmenter
+from fastfcn.prediction import session
 from tests.conftest import TINY_MODEL
 from tests.evaluation.test_sliding import protocol
 from tests.models.test_segmenter import options
@@ -85,14 +86,14 @@ def test_damaged_images_leave_no_submission(
 def test_an_image_too_large_for_memory_does_not_end_the_others(
     predict, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = prediction.read_image
+    read = session.read_image
 
     def huge(path: Path, **options: bool) -> np.ndarray:
         if path.name != "a.jpg":
             return read(path, **options)
         return np.lib.stride_tricks.as_strided(np.zeros(3, np.uint8), (10**7, 10**7, 3), (0, 0, 1))
 
-    monkeypatch.setattr(prediction, "read_image", huge)
+    monkeypatch.setattr(session, "read_image", huge)
     said = predict(code=1)
     assert f"{images}/a.jpg: out of memory" in said
     assert "protocol=single_scale goes over a large image in windows" in said
@@ -103,7 +104,7 @@ def test_other_faults_end_at_once(predict, monkeypatch: pytest.MonkeyPatch) -> N
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a fault of the code")
 
-    monkeypatch.setattr(prediction, "segment", broken)
+    monkeypatch.setattr(session, "segment", broken)
     with pytest.raises(ZeroDivisionError):
         predict()
 

@@ -16,12 +16,12 @@ from fastfcn.composition import plain
 from fastfcn.data.dataset import Sample
 from fastfcn.description import Description
 from fastfcn.evaluation.module import EvaluationModule
-from fastfcn.evaluation.predict import segment
 from fastfcn.evaluation.protocols import FullImage
 from fastfcn.evaluation.sliding import SlidingWindow
 from fastfcn.models.inference import FastSegmenter
 from fastfcn.models.normalisation import IMAGENET, statistics_of
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.prediction.predictor import segment
 from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.module import SegmentationModule
 from fastfcn.training.recipe import Recipe

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastfcn.evaluation import predict as prediction
-from fastfcn.prediction import outputs
+from fastfcn.prediction import outputs, session
 from fastfcn.prediction.journal import read
 
 COUNT = 6
@@ -36,13 +35,13 @@ def call(trained: Path, tmp_path: Path, script, capfd: pytest.CaptureFixture[str
 def predicted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the images that go through the network."""
     seen: list[int] = []
-    segment = prediction.segment
+    segment = session.segment
 
     def counted(network, protocol, image):
         seen.append(image.shape[0])
         return segment(network, protocol, image)
 
-    monkeypatch.setattr(prediction, "segment", counted)
+    monkeypatch.setattr(session, "segment", counted)
     return seen
 
 

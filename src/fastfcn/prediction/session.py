@@ -1,0 +1,121 @@
+"""One process's share of a prediction: its network, and what becomes of each image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import track
+
+from fastfcn.checkpoints import Checkpoint, network_of
+from fastfcn.data.dataset import UInt8
+from fastfcn.data.images import read_image
+from fastfcn.evaluation.run import build_protocol
+from fastfcn.evaluation.submission import Submission
+from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
+from fastfcn.models.normalisation import RGB
+from fastfcn.prediction.calibration import temperature_of
+from fastfcn.prediction.config import PredictionConfig
+from fastfcn.prediction.failures import noted
+from fastfcn.prediction.films import predict_film
+from fastfcn.prediction.journal import Journal, digest
+from fastfcn.prediction.loading import load
+from fastfcn.prediction.maps import UNKNOWN, Predicted, Unknown
+from fastfcn.prediction.outputs import Outputs
+from fastfcn.prediction.predictor import Predictor, segment
+from fastfcn.prediction.processes import device_of
+from fastfcn.prediction.sources import Source
+from fastfcn.prediction.writing import Writers
+
+VALUES = 256  # of a mask
+
+
+@dataclass
+class Session:
+    """What the images that one process predicts have in common; `identity` is what a folder's predictions share."""
+
+    settings: PredictionConfig
+    predictor: Predictor
+    outputs: Outputs
+    upright: bool
+    identity: dict[str, Any]
+    journal: Journal = field(init=False)
+    submission: Submission = field(default_factory=Submission)
+    failures: dict[Source, str] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, settings: PredictionConfig, checkpoint: Checkpoint, *, rank: int = 0) -> "Session":
+        """Build the network, on the device of the process of that rank."""
+        description = checkpoint.description
+        protocol = build_protocol(settings.protocol, description.augmentation)
+        trained = network_of(checkpoint).to(device_of(settings.device, rank, settings.devices))
+        trained.statistics.require(RGB, "those that are read from files")
+        network: Network = FastSegmenter(trained, compile_after=COMPILE_AFTER) if settings.optimize else trained
+        identity = digest(settings.checkpoint)
+        temperature = temperature_of(settings.temperature, settings.checkpoint, identity, protocol.name)
+        upright = settings.submission is None and bool(description.data.get("upright", True))
+        outputs = Outputs(
+            Path(settings.output), settings.write, settings.probabilities, description.palette, settings.opacity
+        )
+        unknown = Unknown(settings.unknown, settings.threshold)
+        predictor = Predictor(network, protocol, temperature, unknown, settings.precision)
+        common = {
+            "checkpoint": identity, "protocol": {**settings.protocol, **vars(protocol)}, "opacity": settings.opacity,
+            "temperature": temperature, "threshold": settings.threshold, "unknown": settings.unknown,
+            "precision": settings.precision, "frames": settings.frames, "upright": upright,
+        }  # fmt: skip
+        return cls(settings, predictor, outputs, upright, common)
+
+    def predict(self, sources: Sequence[Source], *, shown: bool) -> dict[Source, str]:
+        """Predict images, then videos; return why some could not be."""
+        images = [source for source in sources if not source.moving]
+        with Writers(self.settings.workers) as writers:
+            loaded = load(images, self._read, workers=self.settings.workers)
+            for source, image in track(loaded, "predicting", len(images), disable=not shown or not images):
+                with noted(source, self.failures):
+                    self._predict_image(source, image, writers)
+        for source in sources:
+            if source.moving:
+                with noted(source, self.failures):
+                    self._predict_film(source)
+        return self.failures
+
+    def _read(self, source: Source) -> UInt8:
+        return read_image(source.path, upright=self.upright)
+
+    def _predict_image(self, source: Source, image: UInt8 | Exception, writers: Writers) -> None:
+        if isinstance(image, Exception):
+            raise image
+        predicted = self._predict(image)
+        self.submission.add(source.name, predicted.labels)
+        writers.put(partial(self._save, source, image, predicted))
+
+    def _predict(self, image: UInt8) -> Predicted:
+        if self.settings.threshold is not None or self.outputs.need_probabilities:
+            return self.predictor(image)
+        with self.predictor.autocast():
+            return Predicted(segment(self.predictor.network, self.predictor.protocol, image))
+
+    def _save(self, source: Source, image: UInt8, predicted: Predicted) -> None:
+        with noted(source, self.failures):
+            self.outputs.save(source.name, image, predicted)
+            self.journal.add(source, self._pixels(predicted))
+
+    def _predict_film(self, source: Source) -> None:
+        total = np.zeros(1, np.int64)
+
+        def count(predicted: Predicted) -> None:
+            nonlocal total
+            total = total + self._pixels(predicted)
+
+        threads, frames = self.settings.workers, self.settings.frames
+        frames = predict_film(source, self._predict, self.outputs, frames=frames, threads=threads, each=count)
+        self.journal.add(source, total, frames)
+
+    def _pixels(self, predicted: Predicted) -> np.ndarray:
+        """Count the pixels of every class, and then those of none."""
+        counts = np.bincount(predicted.labels.ravel(), minlength=VALUES)
+        named = counts[: len(self.outputs.palette)]
+        return named if self.settings.threshold is None else np.append(named, counts[UNKNOWN])
