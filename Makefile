@@ -13,7 +13,7 @@ setup: $(BIN)/.installed ## create .venv and install everything at the pinned ve
 $(BIN)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version); set PYTHON="; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,sweeps,dashboard,pretrained,video]'
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,sweeps,dashboard,pretrained,video,export]'
 	@touch $@
 
 train: setup ## the main job: EncNet + JPU on the generated set (more options by ARGS="key=value ...")

@@ -124,10 +124,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call_train(*arguments: str) -> None:
-    """Call train.py in this process, where a fixture of a wider scope than `script` needs a run."""
+    """Call train.py as `call` does."""
+    call("train", *arguments)
+
+
+def call(name: str, *arguments: str) -> None:
+    """Call a script in this process, where a fixture of a wider scope than `script` needs a run."""
     GlobalHydra.instance().clear()
-    before, sys.argv = sys.argv, ["src/train.py", *arguments]
+    before, sys.argv = sys.argv, [f"src/{name}.py", *arguments]
     try:
-        importlib.import_module("train").main()
+        importlib.import_module(name).main()
     finally:
         sys.argv = before

@@ -13,6 +13,7 @@ from fastfcn.composition import build, plain
 from fastfcn.data.preparing.run import PreparationConfig
 from fastfcn.entry import CONF
 from fastfcn.evaluation.run import EvaluationConfig
+from fastfcn.exporting.config import ExportConfig
 from fastfcn.importing.run import ImportConfig
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.upsampling.fpn import FPN
@@ -152,7 +153,9 @@ def test_every_number_that_a_configuration_can_set_has_a_range() -> None:
     targets = {found for node in nodes for found in re.findall(r"fastfcn\.[\w.]+", str(node)) if found[-1] != "."}
     assert len(targets) > 30
     targets |= {f"fastfcn.sweeping.{name.lower()}.{name}Backend" for name in ("Local", "Slurm", "Ray")}
-    roots = [RunConfig, EvaluationConfig, PredictionConfig, PreparationConfig, ImportConfig, BenchmarkConfig]
+    roots = [
+        RunConfig, EvaluationConfig, PredictionConfig, PreparationConfig, ImportConfig, BenchmarkConfig, ExportConfig,
+    ]  # fmt: skip
     signatures = {
         **{target: get_type_hints(get_class(target).__init__, include_extras=True) for target in targets},
         **{root.__name__: get_type_hints(root, include_extras=True) for root in (*roots, TrainingTrainer)},

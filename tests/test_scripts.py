@@ -303,7 +303,7 @@ def test_other_mistakes_end_with_one_line(trained: Path, tmp_path: Path, fails) 
         "evaluate", checkpoint, "protocol=tiny", run_dir
     )
     line = fails("evaluate", checkpoint, "data=folder", f"data.root={root}", run_dir)
-    assert "the checkpoint predicts 12 classes (sky, pavement, hedge, ...), data=folder has 3 (road, sky, tree" in line
+    assert "the network predicts 12 classes (sky, pavement, hedge, ...), data=folder has 3 (road, sky, tree" in line
     assert "images=/nowhere is not here" in fails("predict", checkpoint, "images=/nowhere", f"output={tmp_path}/o")
     assert "opacity must be between 0 and 1" in fails(
         "predict", checkpoint, f"images={root}/images/val", f"output={tmp_path}/o", "opacity=3"

@@ -15,11 +15,11 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 PATHS = {
-    "checkpoint", "images", "output", "source", "init", "resume", "data.root", "model.backbone.weights", "recipe.cache",
-    "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir",
+    "checkpoint", "model_file", "images", "output", "source", "init", "resume", "data.root", "model.backbone.weights",
+    "recipe.cache", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir",
 }  # fmt: skip
 NAMES = {
-    "row", "split", "data.name", "data.train_split", "data.val_split", "data.test_split", "logger.project",
+    "row", "split", "score", "data.name", "data.train_split", "data.val_split", "data.test_split", "logger.project",
     "logger.entity", "model.backbone.name", "url", "device",
 }  # fmt: skip
 OPTION = re.compile(r"(\+{0,2}([\w./@]+))=(.*)", re.DOTALL)

@@ -1,9 +1,8 @@
 """Evaluate a checkpoint on a split, from nothing but the checkpoint and the data."""
 
-import copy
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +11,7 @@ import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.allocation import keep_freed_memory
-from fastfcn.checkpoints import Checkpoint, network_of, read_checkpoint
+from fastfcn.checkpoints import Checkpoint
 from fastfcn.composition import build, plain, typed
 from fastfcn.console import quieten_libraries
 from fastfcn.data.dataset import SegmentationData
@@ -20,9 +19,9 @@ from fastfcn.data.labelled import SCORING, require_labelled
 from fastfcn.data.opening import build_data
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.protocols import Protocol
+from fastfcn.evaluation.subject import open_subject
 from fastfcn.files import require_folders, write_atomically
 from fastfcn.machine import require_devices
-from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.numerics import set_numerics
 from fastfcn.options import AtLeastOne, Count, Name, Workers
 from fastfcn.reporting.pictures import legend, save_picture
@@ -40,7 +39,8 @@ PAPER_SIZES = {"base_size": 520, "crop_size": 480}
 class EvaluationConfig:
     """The root of conf/evaluate.yaml, resolved."""
 
-    checkpoint: Name
+    checkpoint: Name | None
+    model_file: Name | None
     data: dict[str, Any]
     split: Name | None
     protocol: dict[str, Any]
@@ -65,16 +65,15 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     result = run_dir / "result.json"
     if result.exists():
         raise ValueError(f"{result} exists and is not overwritten; give another hydra.run.dir=")
-    checkpoint = read_checkpoint(settings.checkpoint)
-    network = network_of(checkpoint)
-    data = open_data(checkpoint, settings.data)
-    network.statistics.require(data.channels, f"those of data={data.name}")
+    subject = open_subject(settings.checkpoint, settings.model_file, optimize=settings.optimize)
+    data = open_data_for(subject.classes, subject.data, settings.data)
+    subject.network.statistics.require(data.channels, f"those of data={data.name}")
     split = settings.split or data.val_split
     loader = EvaluationLoader(data, split, workers=settings.workers)
     require_labelled(data, split, SCORING)
-    protocol = build_protocol(settings.protocol, checkpoint.description.augmentation)
+    protocol = build_protocol(settings.protocol, subject.sizes)
     module = EvaluationModule(
-        FastSegmenter(copy.deepcopy(network), compile_after=COMPILE_AFTER) if settings.optimize else network,
+        subject.network,
         protocol,
         num_classes=len(data.classes),
         absent=settings.absent,
@@ -101,12 +100,12 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
                 f"{split}/pixacc_{protocol.name}": scores.pixacc,
             },
             iou=dict(zip(data.classes, scores.iou.tolist(), strict=True)),
-            network=network,
+            network=subject.facts(),
             device=trainer.strategy.root_device,
             data=data.name,
             seed=None,
             seconds=time.perf_counter() - started,
-            checkpoint=settings.checkpoint,
+            **subject.source,
             images=len(loader.split),
         )
         write_result(result, measured)
@@ -131,17 +130,21 @@ def open_data(checkpoint: Checkpoint, chosen: Mapping[str, Any]) -> Segmentation
 
     Raises ValueError if its classes are not those of the checkpoint.
     """
+    return open_data_for(checkpoint.description.classes, checkpoint.description.data, chosen)
+
+
+def open_data_for(known: Sequence[str], own: Mapping[str, Any], chosen: Mapping[str, Any]) -> SegmentationData:
+    """Open the data that is `chosen`, or else a network's `own`. Raises ValueError for others than `known` classes."""
     overrides = {key: value for key, value in chosen.items() if value is not None}
-    node = overrides if "_target_" in overrides else {**checkpoint.description.data, **overrides}
+    node = overrides if "_target_" in overrides else {**own, **overrides}
     if "_target_" not in node:
-        raise ValueError("the checkpoint does not say what data it is for; give data=NAME data.root=PATH")
+        raise ValueError("the file does not say what data it is for; give data=NAME data.root=PATH")
     data = build_data(node)
-    known = checkpoint.description.classes
-    if data.classes != known and len(data.classes) == len(known):
+    if data.classes != tuple(known) and len(data.classes) == len(known):
         log.warning("class names differ: %s in the checkpoint, %s in data=%s", known[:5], data.classes[:5], data.name)
     if len(data.classes) != len(known):
         raise ValueError(
-            f"the checkpoint predicts {len(known)} classes ({', '.join(known[:3])}, ...), "
+            f"the network predicts {len(known)} classes ({', '.join(known[:3])}, ...), "
             f"data={data.name} has {len(data.classes)} ({', '.join(data.classes[:3])}, ...); "
             "evaluate on the data it was trained on"
         )

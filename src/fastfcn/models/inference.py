@@ -13,6 +13,7 @@ from torch._inductor.exc import InductorError
 
 from fastfcn.models.features import Prediction
 from fastfcn.models.folding import fold_batch_norm
+from fastfcn.models.foreign import ForeignNetwork
 from fastfcn.models.reduction import join_reduction
 from fastfcn.models.segmenter import Segmenter
 
@@ -137,4 +138,4 @@ def _is_wide_depthwise(convolution: nn.Conv2d) -> bool:
 
 
 Call = tuple[torch.Size, bool]  # the images' shape, and whether logits come at their size
-Network = Segmenter | FastSegmenter  # what predicts: as trained, or made fast
+Network = Segmenter | FastSegmenter | ForeignNetwork  # what predicts: as trained, made fast, or run by other software

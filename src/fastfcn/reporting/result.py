@@ -34,25 +34,29 @@ def build_result(
     *,
     metrics: dict[str, float],
     iou: dict[str, float],
-    network: Segmenter,
+    network: Segmenter | Mapping[str, Any],
     device: torch.device,
     data: str,
     seed: int | None,
     seconds: float,
     **more: Any,
 ) -> dict[str, Any]:
-    """Return what a result file holds; metrics are fractions in 0..1, classes that occur nowhere have a null IoU."""
+    """Return what a result file holds; metrics are fractions in 0..1, classes that occur nowhere have a null IoU.
+
+    `network` is one, or what `network_facts` told of one.
+    """
+    facts = network if isinstance(network, Mapping) else network_facts(network)
     return {
         "metrics": metrics,
         "iou": {name: None if value != value else value for name, value in iou.items()},
-        "model": describe(network),
+        "model": facts["model"],
         "data": data,
         "seed": seed,
         "commit": commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "gflops": gflops(network),
+        "parameters": facts["parameters"],
+        "gflops": facts["gflops"],
         "seconds": round(seconds, 1),
         **more,
     }
@@ -61,6 +65,15 @@ def build_result(
 def write_result(path: Path, result: Mapping[str, Any]) -> None:
     """Write a result file, whole or not at all."""
     write_atomically(path, (json.dumps(result, indent=2) + "\n").encode())
+
+
+def network_facts(network: Segmenter) -> dict[str, Any]:
+    """Return what is known of a network without running it."""
+    return {
+        "model": describe(network),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "gflops": gflops(network),
+    }
 
 
 def describe(network: Segmenter) -> dict[str, Any]:

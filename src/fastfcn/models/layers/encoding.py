@@ -28,7 +28,7 @@ class Encoding(nn.Module):
             return sums - assignment.sum(2, keepdim=True) * self.codewords
 
     def _assign(self, pixels: Tensor) -> Tensor:
-        products = torch.bmm(self.codewords.expand(len(pixels), -1, -1), pixels)  # (B, K, N)
+        products = torch.bmm(self.codewords.expand(pixels.shape[0], -1, -1), pixels)  # (B, K, N)
         pixel_norms = torch.linalg.vector_norm(pixels, dim=1, keepdim=True).square()  # (B, 1, N), no (B, D, N) between
         code_norms = self.codewords.square().sum(1)[:, None]  # (K, 1)
         return torch.softmax(self.scale[:, None] * (pixel_norms - 2 * products + code_norms), dim=1)

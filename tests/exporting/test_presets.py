@@ -1,0 +1,51 @@
+"""Every preset in every format, for any size and for one; and the parts that do not pass into a format."""
+
+import copy
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxscript", reason="the extra export is not installed")
+pytest.importorskip("openvino", reason="the extra export is not installed")
+
+from fastfcn.benchmarking.entries import build_entry
+from fastfcn.composition import build, plain
+from fastfcn.exporting.deployed import Deployed, trace
+from fastfcn.exporting.parity import EQUAL, EXACT, compare
+from fastfcn.exporting.run import require_exportable
+from fastfcn.models.segmenter import Segmenter
+from tests.exporting.examples import manifest
+from tests.test_config import PRESETS
+
+TINY = ("model.backbone.name=tu-test_resnet",)
+FORMATS = ("onnx", "openvino", "torch")
+
+
+def network(composed, *overrides: str) -> Segmenter:
+    """Build a network whose statistics are not those of the beginning."""
+    return build_entry(plain(composed(*overrides).model), 3)
+
+
+def agreement(composed, network: Segmenter, name: str, folder: Path, **changed):
+    """Export a network and compare it on two images."""
+    format_ = build(plain(composed(f"format={name}", config_name="export").format), "format")
+    told = manifest(mean=network.statistics.mean, std=network.statistics.std, **changed)
+    require_exportable(network, told, format_)
+    path = folder / f"x{format_.suffix}"
+    deployed = Deployed(copy.deepcopy(network), told)
+    format_.write(trace(deployed, told), told, path, [])
+    images = [np.random.default_rng(0).integers(0, 256, (3, *size), dtype=np.uint8) for size in ((96, 80), (75, 130))]
+    return compare(network, format_.open(path), images)
+
+
+@pytest.mark.slow  # half a minute each
+@pytest.mark.parametrize(("preset", "name", "size"), itertools.product(PRESETS, FORMATS, (None, (72, 100))))
+def test_a_preset_agrees_in_a_format(preset: str, name: str, size, composed, tmp_path: Path) -> None:
+    made = network(composed, f"model={preset}", *(TINY if preset.endswith("jpu") else ("model/backbone=resnet18",)))
+    parity = agreement(composed, made, name, tmp_path, size=size, batch=None if size is None else 1)
+    assert parity.difference is not None
+    assert parity.difference <= EXACT
+    assert parity.equal >= EQUAL
+    assert len(parity.sizes) == (6 if size is None else 1)
