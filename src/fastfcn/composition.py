@@ -65,7 +65,7 @@ def typed(root: type[Root], content: Node) -> Root:
 def check_keys(node: Node, path: str, *, given: Iterable[str] = ()) -> None:
     """Raise ValueError if the target of a node, here or below, does not take one of its keys or values.
 
-    `given` names arguments that the suite adds. To a partial target the caller adds more.
+    An empty `path` is the root. `given` names arguments that the suite adds. To a partial target the caller adds more.
     """
     target = _locate(node.get(TARGET), path)
     parameters, hints = _parameters(target, partial=bool(node.get(PARTIAL))), _hints(target)
@@ -74,9 +74,13 @@ def check_keys(node: Node, path: str, *, given: Iterable[str] = ()) -> None:
             continue
         if not any(each.kind == each.VAR_KEYWORD for each in parameters.values()):
             require_known(key, parameters, path)
-        _check_value(value, hints.get(key, Any), f"{path}.{key}")
-    if missing := [f"{path}.{key}" for key in _required(parameters) if key not in {*node, *given}]:
+        _check_value(value, hints.get(key, Any), _joined(path, key))
+    if missing := [_joined(path, key) for key in _required(parameters) if key not in {*node, *given}]:
         raise ValueError(_must_be_given(missing))
+
+
+def _joined(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
 
 
 def _check_value(value: Any, hint: Any, place: str) -> None:

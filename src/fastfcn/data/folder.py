@@ -11,10 +11,11 @@ from fastfcn.data.files import FileData, Pair
 from fastfcn.data.images import list_images, read_indices
 from fastfcn.data.labels import Labels, identity, listed
 from fastfcn.data.listing import describe_left_out, repeated, shortened
-from fastfcn.data.palette import Colour, voc_palette
+from fastfcn.data.palette import Colour, read_palette, voc_palette
 from fastfcn.data.text import same_form
 from fastfcn.options import MaskValue, Name
 
+PALETTE = "palette.txt"  # beside classes.txt, if there: a line is RED GREEN BLUE NAME
 MAX_CLASSES = 255  # masks are 8-bit and one value is IGNORE
 
 
@@ -22,8 +23,8 @@ class Folder(FileData):
     """A dataset in `root`. Class names are `classes`, or the lines of `root`/classes.txt.
 
     Masks hold indices into them, or else `values`, one a class in their order; `ignore_index` marks pixels of no class,
-    beside 255. Colours are PASCAL VOC's unless `palette` gives them. Images are turned `upright` as their EXIF
-    orientation says; masks never are.
+    beside 255. Colours are PASCAL VOC's unless `palette` or `root`/palette.txt gives them. Images are turned `upright`
+    as their EXIF orientation says; masks never are.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Folder(FileData):
         count = len(self.classes)
         if not 1 < count <= MAX_CLASSES:
             raise ValueError(f"data={name} needs 2 to {MAX_CLASSES} classes, got {count}")
-        self.palette = _colours(palette, count)
+        self.palette = _colours(palette, self.classes, self.root / PALETTE)
         self.ignore_index = ignore_index
         self.labels = Labels(
             identity(count, ignored=ignore_index) if values is None else _listed(values, count, ignore_index)
@@ -144,9 +145,11 @@ def _listed(values: Sequence[int], count: int, ignored: int) -> dict[int, int]:
     return listed(values, ignored=ignored)
 
 
-def _colours(palette: Sequence[Colour] | None, count: int) -> tuple[Colour, ...]:
+def _colours(palette: Sequence[Colour] | None, classes: Sequence[str], path: Path) -> tuple[Colour, ...]:
+    """Return the colours given, or those of a file that has the classes' names, or PASCAL VOC's."""
     if palette is None:
-        return voc_palette(count)
-    if len(palette) != count:
-        raise ValueError(f"data.palette has {len(palette)} colours for {count} classes")
+        names, colours = read_palette(path) if path.is_file() else ((), ())
+        return colours if tuple(names) == tuple(classes) else voc_palette(len(classes))
+    if len(palette) != len(classes):
+        raise ValueError(f"data.palette has {len(palette)} colours for {len(classes)} classes")
     return tuple((red, green, blue) for red, green, blue in palette)

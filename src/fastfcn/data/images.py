@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -80,6 +81,29 @@ def read_image(path: Path, *, upright: bool = True) -> UInt8:
             if pixels is not None:
                 return pixels
         return _decode(image, upright=upright)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a picture says of itself; `palette` holds the colours of indices, three bytes each, where it has them."""
+
+    mode: str
+    height: int
+    width: int
+    palette: bytes | None
+
+
+def read_head(path: Path) -> Head:
+    """Read the head of a picture, as stored. Raises ValueError if it cannot be read."""
+    with _opened(path, f"{path} {NO_IMAGE}") as (image, _):
+        palette = bytes(image.getpalette("RGB") or ()) if image.mode == "P" else None
+        return Head(image.mode, image.height, image.width, palette)
+
+
+def read_colours(path: Path) -> UInt8:
+    """Read a picture as red, green, blue and opacity (H, W, 4), as stored. Raises ValueError if it cannot be read."""
+    with _opened(path, f"{path} {NO_IMAGE}") as (image, _):
+        return np.array(_as_stored(image).convert("RGBA"))
 
 
 def orientation(path: Path) -> int:

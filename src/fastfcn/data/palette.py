@@ -1,10 +1,13 @@
 """Colours for class indices."""
 
+from collections.abc import Iterable
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 
 from fastfcn.data.dataset import IGNORE
+from fastfcn.data.text import read_lines
 from fastfcn.options import Byte
 
 Colour = tuple[Byte, Byte, Byte]
@@ -36,5 +39,18 @@ def png_palette(palette: tuple[Colour, ...]) -> list[int]:
 def read_legend(name: str) -> tuple[tuple[str, ...], tuple[Colour, ...]]:
     """Read the class names and published colours in legends/`name`.txt: a line is `red green blue name`."""
     lines = files("fastfcn.data").joinpath(f"legends/{name}.txt").read_text().splitlines()
-    rows = [line.split(maxsplit=3) for line in lines]
+    return _parsed(line.split(maxsplit=3) for line in lines)
+
+
+def read_palette(path: Path) -> tuple[tuple[str, ...], tuple[Colour, ...]]:
+    """Read such a file of anyone's. Raises ValueError naming a line that is another."""
+    rows = [line.split(maxsplit=3) for line in read_lines(path) if line]
+    for row in rows:
+        if len(row) < 4 or not all(each.isdecimal() and int(each) < 256 for each in row[:3]):
+            raise ValueError(f"{path} has the line {' '.join(row)[:80]!r}; a line is RED GREEN BLUE NAME")
+    return _parsed(rows)
+
+
+def _parsed(rows: Iterable[list[str]]) -> tuple[tuple[str, ...], tuple[Colour, ...]]:
+    rows = list(rows)
     return tuple(row[3] for row in rows), tuple((int(row[0]), int(row[1]), int(row[2])) for row in rows)

@@ -13,7 +13,13 @@ def read_lines(path: Path) -> list[str]:
 
     Raises ValueError naming the file if it is neither.
     """
-    content = path.read_bytes()
+    return [
+        line.strip() for line in decode(path.read_bytes(), path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    ]
+
+
+def decode(content: bytes, path: Path) -> str:
+    """Decode UTF-8, or UTF-16 with a byte order mark. Raises ValueError naming the file if it is neither."""
     encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
@@ -22,7 +28,7 @@ def read_lines(path: Path) -> list[str]:
         raise ValueError(f"{path} is not UTF-8 text (byte {error.start}, in line {line}); save it as UTF-8") from error
     if "\0" in text:
         raise ValueError(f"{path} is not UTF-8 text (it holds zero bytes); save it as UTF-8")
-    return [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    return text
 
 
 def same_form(name: str) -> str:

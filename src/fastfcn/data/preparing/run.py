@@ -1,18 +1,19 @@
 """Prepare a dataset, or check one: what src/prepare_data.py does."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from fastfcn.composition import typed
+from fastfcn.data.converting.command import bring, build_reader
+from fastfcn.data.converting.run import Conversion
+from fastfcn.data.converting.splitting import Splitting
 from fastfcn.data.files import FileData
 from fastfcn.data.opening import build_data
+from fastfcn.data.preparing.alone import alone
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.preparing.download import download, sha1_of
 from fastfcn.data.preparing.unpack import unpack
@@ -20,25 +21,47 @@ from fastfcn.data.preparing.verify import Findings, check_files, count_faults, d
 from fastfcn.data.public import PublicData
 from fastfcn.disk import explained
 from fastfcn.evaluation.run import without_training
-from fastfcn.options import AtLeastOne, Name
-
-LOCK = ".prepare.lock"  # in data.root
+from fastfcn.options import AtLeastOne, Name, Seed, Share
 
 
 @dataclass(frozen=True)
 class PreparationConfig:
-    """The root of conf/prepare_data.yaml, resolved."""
+    """The root of conf/prepare_data.yaml, resolved, without what from=KIND adds."""
 
     data: dict[str, Any]
     url: Name | None
     verify: bool
     workers: AtLeastOne | None
+    source: Name | None
+    remap: dict[Name, Name | None]
+    val: Share | None
+    test: Share | None
+    group: Name | None
+    seed: Seed
+    resplit: bool
+    skip_faults: bool
+
+    def conversion(self, workers: int) -> Conversion:
+        """Return what to do with the source."""
+        splitting = Splitting(self.val, self.test, self.group, self.seed, self.resplit)
+        root, source = Path(self.data["root"]), Path(self.source or "")
+        upright = self.data.get("upright", True)
+        return Conversion(source, root, self.remap, splitting, upright, self.skip_faults, workers)
 
 
 def prepare_data(config: DictConfig) -> None:
     """Do what `config` says: prepare, or with `verify` check, the dataset. Raises ValueError if there are faults."""
-    settings = typed(PreparationConfig, without_training(config))
+    content = without_training(config)
+    known = {field.name for field in fields(PreparationConfig)}
+    settings = typed(PreparationConfig, {key: value for key, value in content.items() if key in known})
     workers = settings.workers or os.cpu_count() or 1
+    reading = {key: value for key, value in content.items() if key not in known}
+    if settings.source is not None:
+        bring(settings.data, build_reader(reading), settings.conversion(workers))
+        if not settings.verify:
+            return
+    elif reading:
+        raise ValueError("from= needs source=PATH: the folder, file or archive that the tool exported")
     data = build_data(settings.data)
     if not isinstance(data, FileData):
         raise ValueError(f"data={data.name} is generated: there are no files to prepare or to verify")
@@ -47,7 +70,10 @@ def prepare_data(config: DictConfig) -> None:
     elif isinstance(data, PublicData):
         prepare(data, settings.url, workers)
     else:
-        raise ValueError(f"data={data.name} is a folder of your own, with nothing to download; verify=true checks it")
+        raise ValueError(
+            f"data={data.name} is a folder of your own, with nothing to download; verify=true checks it, "
+            "and from=KIND source=PATH fills it from what a tool exported"
+        )
 
 
 def verify(data: FileData, workers: int) -> None:
@@ -79,7 +105,7 @@ def prepare(data: PublicData, mirror: str | None, workers: int) -> None:
     Raises ValueError if something cannot be had, is damaged, or the counts are not the published ones.
     """
     data.root.mkdir(parents=True, exist_ok=True)
-    with explained(data.root), _alone(data.root):
+    with explained(data.root), alone(data.root):
         print(f"data={data.name}: {data.terms}")
         for again in (False, True):  # the second time for files that were lost since
             if any(count_faults(data)):
@@ -94,21 +120,6 @@ def _complete(data: PublicData, mirror: str | None, workers: int, *, again: bool
         if not archive.present(data.root) or (again and archive.find(data.root) is not None):
             _get(archive, data, mirror)
     data.convert(workers)
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Wait until no other process prepares `root`."""
-    lock = FileLock(root / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"another process prepares {root}; waiting for it to end")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _get(archive: Archive, data: PublicData, mirror: str | None) -> None:

@@ -1,0 +1,1 @@
+"""From what labelling tools export to the layout of `folder`."""
