@@ -12,6 +12,7 @@ from PIL import Image
 from fastfcn.data.ade20k import ADE20K
 from fastfcn.data.preparing import download as download_module
 from fastfcn.data.preparing import run, unpack
+from fastfcn.data.preparing.alone import LOCK
 from fastfcn.data.preparing.run import prepare
 from tests.data.miniature import Miniature, png, write_archive
 from tests.data.miniatures import ade20k
@@ -61,7 +62,7 @@ def test_a_wrong_checksum_is_told_and_nothing_of_it_stays(
     archive.write_bytes(whole[:-1])
     options = ("data=ade20k", f"data.root={data.root}", f"url={server.url}", "workers=1")
     assert "it is damaged or another version, and was removed" in fails("prepare_data", *options)
-    assert [path for path in data.root.rglob("*") if path.is_file() and path.name != run.LOCK] == []
+    assert [path for path in data.root.rglob("*") if path.is_file() and path.name != LOCK] == []
     archive.write_bytes(whole)
     script("prepare_data", *options)
     require_masks(data, miniature)

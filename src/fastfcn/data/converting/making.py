@@ -23,6 +23,7 @@ from fastfcn.disk import explained
 from fastfcn.files import write_atomically
 
 MADE_OF = "made of"  # the key of a PNG's text that tells what a mask was made of
+INVERSE = {6: 8, 8: 6}  # EXIF orientations that undo each other; the others undo themselves
 VERSION = 1  # of the way of making; another one makes all masks again
 
 
@@ -97,7 +98,7 @@ def _mask(job: Job, upright: tuple[int, ...], turn: int, made: Made) -> UInt8:
     mask = annotation.mask(size[0], size[1], job.legend, made.empty)
     if turn == UPRIGHT or (size == tuple(upright) and (size != tuple(stored) or job.upright)):
         return mask
-    return np.array(Image.fromarray(mask).transpose(UNDO[turn]))
+    return np.array(Image.fromarray(mask).transpose(UNDO[INVERSE.get(turn, turn)]))
 
 
 def _digest(job: Job) -> str:

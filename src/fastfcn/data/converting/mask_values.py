@@ -25,7 +25,7 @@ def values_of_list(names: Sequence[str], *, first: int) -> Values:
 
 def values_of_map(names: Values) -> Values:
     """Take a map as it is; 255 is of no class unless it is there."""
-    return {IGNORE: None, **names}
+    return {**names, IGNORE: names.get(IGNORE)}
 
 
 def cityscapes_mask(path: Path, *, lenient: bool) -> IndexMask:

@@ -13,6 +13,8 @@ from fastfcn.options import Name, Seed, Share
 
 VAL_SHARE = 0.2  # where the source has no val and nothing is said
 
+ROUNDING = 1e-9  # of shares: a part that lacks less is full
+
 Matrix = NDArray[np.int64]
 
 
@@ -80,8 +82,8 @@ def divide(groups: Sequence[str], present: Matrix, shares: Sequence[float], *, s
     """Give each image (N) a part, so that parts have about these shares of all images and of those with each class.
 
     `present` (N, C) tells which classes an image shows. The rarest class comes first: each group that shows it goes to
-    the part that lacks most of it (iterative stratification, Sechidis et al., ECML 2011). No group is torn apart and no
-    part is left empty. Raises ValueError if there are fewer groups than parts.
+    the part, of those that are not full, that lacks most of it (iterative stratification, Sechidis et al., ECML 2011).
+    No group is torn apart and no part is left empty. Raises ValueError if there are fewer groups than parts.
     """
     units, unit = np.unique(groups, return_inverse=True)
     if len(units) < len(shares):
@@ -99,7 +101,7 @@ def divide(groups: Sequence[str], present: Matrix, shares: Sequence[float], *, s
         rarest = min(np.flatnonzero(left), key=lambda index: (left[index], -index))
         showing = open_[held[open_, rarest] > 0]
         for each in showing[np.argsort(-sizes[showing], kind="stable")]:
-            part = int(np.lexsort((wanted[:, -1], wanted[:, rarest]))[-1])
+            part = int(np.lexsort((wanted[:, -1], wanted[:, rarest], wanted[:, -1] > ROUNDING))[-1])
             parts[each] = part
             wanted[part] -= held[each]
     for empty in set(range(len(shares))) - set(parts.tolist()):
