@@ -11,7 +11,7 @@ from PIL import Image
 
 from fastfcn.data.ade20k import ADE20K
 from fastfcn.data.preparing import download as download_module
-from fastfcn.data.preparing import run, unpack
+from fastfcn.data.preparing import unpack
 from fastfcn.data.preparing.alone import LOCK
 from fastfcn.data.preparing.run import prepare
 from tests.data.miniature import Miniature, png, write_archive
