@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from fastfcn.composition import build
 from fastfcn.description import Description
 from fastfcn.files import write_atomically
+from fastfcn.hub.address import is_address
 from fastfcn.installation import how_to_call
 from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.segmenter import Segmenter
@@ -29,25 +30,36 @@ MOST_STEPS = 10**9
 class Checkpoint:
     """A checkpoint of this project, read and validated.
 
-    `weights` has the network's own names; `step` counts the optimiser steps taken.
+    `weights` has the network's own names; `step` counts the optimiser steps taken; `pinned` is the address, down to the
+    commit, of one from the hub.
     """
 
     path: Path
     description: Description
     weights: dict[str, Tensor]
     step: int
+    pinned: str | None = None
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint without running any code that it might hold.
+    """Read a checkpoint, from a path or from hf-hub:OWNER/NAME, without running any code that it might hold.
 
     Raises FileNotFoundError if there is none, ValueError if it is damaged or not one of this project.
     """
+    if isinstance(path, str) and is_address(path):
+        from fastfcn.hub.repository import read_repository
+
+        return read_repository(path)
     content = load_plain(Path(path))
     if not isinstance(content, dict) or "hyper_parameters" not in content:
         raise ValueError(
             f"{path} is not a checkpoint of this project (train one, or import one: {how_to_call('import_checkpoint')})"
         )
+    return checkpoint_of(content, Path(path))
+
+
+def checkpoint_of(content: Mapping[str, Any], path: Path) -> Checkpoint:
+    """Validate what was read from `path`. Raises ValueError for what no training of this version wrote."""
     try:
         description = Description.from_dict(content["hyper_parameters"])
         weights = {
@@ -55,9 +67,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             for name, tensor in named_tensors(content.get("state_dict"), "state_dict").items()
             if name.startswith(NETWORK)
         }
-        return Checkpoint(Path(path), description, weights, count(content.get("global_step"), "global_step"))
+        step = count(content.get("global_step"), "global_step")
     except ValueError as error:
         raise ValueError(f"{path} does not describe itself as a checkpoint of this version does: {error}") from error
+    return Checkpoint(path, description, weights, step)
 
 
 def count(value: Any, name: str) -> int:
@@ -144,7 +157,7 @@ def load_network(path: str | Path, *, optimize: Literal[True]) -> FastSegmenter:
 
 
 def load_network(path: str | Path, *, optimize: bool = False) -> Network:
-    """Load a trained network, in eval mode, from a checkpoint alone.
+    """Load a trained network, in eval mode, from a checkpoint alone: a path, or hf-hub:OWNER/NAME[@REVISION].
 
     Called on images (B, channels, H, W), normalised or uint8, it returns a Prediction. With `optimize` it is made fast
     for inference (see FastSegmenter): it compiles for the first shapes that it sees and has no auxiliary head. Raises
@@ -152,6 +165,18 @@ def load_network(path: str | Path, *, optimize: bool = False) -> Network:
     """
     network = network_of(read_checkpoint(path))
     return FastSegmenter(network) if optimize else network
+
+
+def write_checkpoint(path: Path, description: Description, weights: Mapping[str, Tensor], step: int = 0) -> None:
+    """Write a checkpoint to load or to fine-tune from; there is nothing in it to go on from."""
+    buffer = io.BytesIO()
+    content = {
+        "state_dict": {NETWORK + name: tensor for name, tensor in weights.items()},
+        "hyper_parameters": description.to_dict(),
+        "global_step": step,
+    }
+    torch.save(content, buffer)
+    write_atomically(path, buffer.getvalue())
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -25,6 +25,7 @@ def quieten_libraries() -> None:
     lightning = logging.getLogger("lightning.pytorch")
     lightning.handlers.clear()  # Hydra's handlers print the same records again
     lightning.setLevel(logging.WARNING)  # hardware found, checkpoints restored, tips
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # every request to the hub
     warnings.filterwarnings(
         "ignore", "Experiment logs directory"
     )  # Hydra's own files lie there; rows are kept on resume

@@ -35,6 +35,7 @@ PARTS = {
     "data": (SegmentationData,),
     "loss": (SegmentationLoss, LossTerm),
 }
+GIVEN = {"model": ("num_classes",), "data": ("root",)}  # what a description may leave to its user
 ONLY = {"recipe": "fastfcn.training.recipe.Recipe", "augmentation": "fastfcn.data.augmentation.Augmentation"}
 
 ClassName = Annotated[
@@ -90,7 +91,7 @@ class Description:
                 raise ValueError(f"{name}.{PARTIAL} is not an option")
             if node or name == "model":
                 _require_own_targets(node, name)
-                check_keys(node, name, given=["num_classes"] if name == "model" else [])
+                check_keys(node, name, given=GIVEN.get(name, ()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as `weights_only=True` reads it back."""

@@ -15,12 +15,13 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 PATHS = {
-    "checkpoint", "model_file", "images", "masks", "output", "source", "init", "resume", "data.root",
-    "model.backbone.weights", "recipe.cache", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir",
+    "checkpoint", "model_file", "images", "masks", "output", "certificate", "source", "init", "resume",
+    "data.root", "model.backbone.weights", "recipe.cache", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir",
 }  # fmt: skip
 NAMES = {
     "row", "split", "score", "data.name", "data.train_split", "data.val_split", "data.test_split", "logger.project",
     "logger.entity", "model.backbone.name", "url", "device", "group", "annotations",
+    "repo", "revision", "license",
 }  # fmt: skip
 OPTION = re.compile(r"(\+{0,2}([\w./@]+))=(.*)", re.DOTALL)
 BARE = re.compile(r"[A-Za-z0-9_./@%+-]+")  # what a sweep hands to its jobs as it stands

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 LONGEST_NAME = 500
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def named_tensors(content: Any, place: str) -> dict[str, Tensor]:
@@ -44,6 +46,14 @@ def require_fitting_weights(own: Mapping[str, Tensor], weights: Mapping[str, Ten
 
 def require_finite(weights: Mapping[str, Tensor], source: str | Path) -> None:
     """Raise ValueError, naming the first tensors, if any holds NaN or infinity."""
+    require_none(
+        f"the weights in {source} are of kinds that no network here computes with",
+        unread=[
+            f"{name} {each.dtype}"
+            for name, each in weights.items()
+            if each.is_floating_point() and each.dtype not in FLOATS
+        ],
+    )
     endless = [name for name, each in weights.items() if each.is_floating_point() and not each.isfinite().all()]
     require_none(f"the weights in {source} hold NaN or infinity and are of no use", not_finite=endless)
 

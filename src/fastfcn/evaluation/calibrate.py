@@ -20,6 +20,7 @@ from fastfcn.data.dataset import Split
 from fastfcn.data.labelled import SCORING, require_labelled
 from fastfcn.data.loading import EvaluationSamples, worker_options
 from fastfcn.evaluation.run import build_protocol, open_data, without_training
+from fastfcn.installation import how_to_call
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.numerics import set_numerics
 from fastfcn.options import AtLeastOne, Name, Workers
@@ -62,6 +63,11 @@ def calibrate(config: DictConfig) -> None:
     settings = typed(CalibrationConfig, without_training(config))
     set_numerics(settings.numerics)
     checkpoint = read_checkpoint(settings.checkpoint)
+    if checkpoint.pinned and settings.temperature is None:
+        raise ValueError(
+            f"{checkpoint.pinned} is no file to keep a temperature beside: {how_to_call('hub')} pull, or "
+            "give temperature=NUMBER, which measures alone"
+        )
     network = network_of(checkpoint).to(device_of(settings.device))
     data = open_data(checkpoint, settings.data)
     network.statistics.require(data.channels, f"those of data={data.name}")

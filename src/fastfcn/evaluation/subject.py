@@ -43,7 +43,7 @@ def _of_checkpoint(path: str, *, optimize: bool) -> Subject:
         read.description.data,
         read.description.augmentation,
         partial(network_facts, network),
-        {"checkpoint": path},
+        {"checkpoint": read.pinned or path},
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from fastfcn.checkpoints import NETWORK, build_backed, outline
+from fastfcn.checkpoints import build_backed, outline, write_checkpoint
 from fastfcn.composition import typed
 from fastfcn.data.folder import MAX_CLASSES
 from fastfcn.data.opening import build_data
@@ -49,12 +49,7 @@ def import_checkpoint(config: DictConfig) -> None:
         import_backbone(weights, source, Path(settings.output))
         return
     translation, description, network = rebuild(weights, source, settings)
-    content = {
-        "state_dict": {NETWORK + name: tensor for name, tensor in network.state_dict().items()},
-        "hyper_parameters": description.to_dict(),
-        "global_step": 0,
-    }
-    _save(content, Path(settings.output))
+    write_checkpoint(Path(settings.output), description, network.state_dict())
     head, upsampling = (translation.model[name]["_target_"].rpartition(".")[2] for name in ("head", "upsampling"))
     print(
         f"{settings.output}: {head} with {upsampling} on {network.backbone.name} at output stride "
@@ -91,16 +86,12 @@ def import_backbone(weights: dict[str, Tensor], source: Path, output: Path) -> N
     name = f"tu-resnet{resnet_depth(weights, '')}s"
     load_pretrained(Backbone(name, weights=str(source)))
     kept = {key: tensor for key, tensor in weights.items() if not key.startswith("fc.")}
-    _save({"state_dict": kept}, output)
+    buffer = io.BytesIO()
+    torch.save({"state_dict": kept}, buffer)
+    write_atomically(output, buffer.getvalue())
     unused = [key for key in weights if key not in kept]
     print(f"{output}: the backbone {name}; train with model.backbone.name={name} model.backbone.weights={output}")
     print(f"not used: {', '.join(unused) or 'none'}")
-
-
-def _save(content: dict[str, Any], output: Path) -> None:
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    write_atomically(output, buffer.getvalue())
 
 
 def translate(weights: dict[str, Tensor], source: Path, output_stride: int | None) -> Translation:

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
+from fastfcn.checkpoints import Checkpoint, network_of
 from fastfcn.data.dataset import UInt8
 from fastfcn.evaluation.protocols import Protocol
-from fastfcn.models.inference import Network
+from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
+from fastfcn.models.normalisation import RGB
 from fastfcn.options import holds
 from fastfcn.prediction.maps import Predicted, Unknown, decide
 
@@ -30,6 +32,23 @@ def normalised(network: Network, image: UInt8) -> Tensor:
     """Bring an image (H, W, 3) to the network's device, as it reads it: (1, 3, H, W)."""
     pixels = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0)
     return network.normalise(pixels.to(next(network.parameters()).device))
+
+
+def open_predictor(
+    checkpoint: Checkpoint,
+    protocol: Protocol,
+    *,
+    device: torch.device,
+    temperature: float,
+    unknown: Unknown,
+    precision: Precision,
+    optimize: bool,
+) -> "Predictor":
+    """Build a checkpoint's network on a device. Raises ValueError for one that does not read RGB images."""
+    trained = network_of(checkpoint).to(device)
+    trained.statistics.require(RGB, "those that are read from files")
+    network: Network = FastSegmenter(trained, compile_after=COMPILE_AFTER) if optimize else trained
+    return Predictor(network, protocol, temperature, unknown, precision)
 
 
 @dataclass(frozen=True)

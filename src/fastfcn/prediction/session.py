@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from fastfcn.checkpoints import Checkpoint, network_of
+from fastfcn.checkpoints import Checkpoint
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.images import read_image
 from fastfcn.evaluation.run import build_protocol
 from fastfcn.evaluation.submission import Submission
-from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
-from fastfcn.models.normalisation import RGB
 from fastfcn.prediction.calibration import temperature_of
 from fastfcn.prediction.config import PredictionConfig
 from fastfcn.prediction.failures import noted
@@ -24,7 +22,7 @@ from fastfcn.prediction.journal import Journal, digest
 from fastfcn.prediction.loading import load
 from fastfcn.prediction.maps import UNKNOWN, Predicted, Unknown
 from fastfcn.prediction.outputs import Outputs
-from fastfcn.prediction.predictor import Predictor, segment
+from fastfcn.prediction.predictor import Predictor, open_predictor, segment
 from fastfcn.prediction.processes import device_of
 from fastfcn.prediction.sources import Source
 from fastfcn.prediction.writing import Writers
@@ -50,17 +48,21 @@ class Session:
         """Build the network, on the device of the process of that rank."""
         description = checkpoint.description
         protocol = build_protocol(settings.protocol, description.augmentation)
-        trained = network_of(checkpoint).to(device_of(settings.device, rank, settings.devices))
-        trained.statistics.require(RGB, "those that are read from files")
-        network: Network = FastSegmenter(trained, compile_after=COMPILE_AFTER) if settings.optimize else trained
-        identity = digest(settings.checkpoint)
+        identity = checkpoint.pinned or digest(checkpoint.path)
         temperature = temperature_of(settings.temperature, settings.checkpoint, identity, protocol.name)
+        predictor = open_predictor(
+            checkpoint,
+            protocol,
+            device=device_of(settings.device, rank, settings.devices),
+            temperature=temperature,
+            unknown=Unknown(settings.unknown, settings.threshold),
+            precision=settings.precision,
+            optimize=settings.optimize,
+        )
         upright = settings.submission is None and bool(description.data.get("upright", True))
         outputs = Outputs(
             Path(settings.output), settings.write, settings.probabilities, description.palette, settings.opacity
         )
-        unknown = Unknown(settings.unknown, settings.threshold)
-        predictor = Predictor(network, protocol, temperature, unknown, settings.precision)
         common = {
             "checkpoint": identity, "protocol": {**settings.protocol, **vars(protocol)}, "opacity": settings.opacity,
             "temperature": temperature, "threshold": settings.threshold, "unknown": settings.unknown,
