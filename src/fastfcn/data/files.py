@@ -1,7 +1,7 @@
 """Datasets that are pairs of image and mask files."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from fastfcn.data.dataset import Example, SegmentationData, Split, UInt8
 from fastfcn.data.images import UPRIGHT, orientation, read_image, read_indices
 from fastfcn.data.labels import Labels
 from fastfcn.data.listing import repeated, shortened
+from fastfcn.data.remapping import remapped
 from fastfcn.installation import how_to_call
 
 VALUES_SHOWN = 10  # of a mask that may not be there; the rest are counted
@@ -27,6 +28,14 @@ class FileData(SegmentationData):
 
     labels: Labels
     upright: bool = True
+
+    def rename(self, remap: Mapping[str, str | None] | None) -> None:
+        """Give classes other names, which merges or drops them. Raises ValueError for a name that is no class."""
+        if remap:
+            new = remapped(self.classes, self.palette, remap)
+            self.classes, self.palette = new.classes, new.palette
+            table = new.table()
+            self.labels = Labels({value: int(table[index]) for value, index in self.labels.classes.items()})
 
     @property
     @abstractmethod

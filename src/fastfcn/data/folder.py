@@ -8,12 +8,14 @@ import numpy as np
 from fastfcn.data.classes import labelme_note, read_classes
 from fastfcn.data.dataset import IGNORE
 from fastfcn.data.files import FileData, Pair
+from fastfcn.data.folds import TRAIN, VAL, pick, read_fold
 from fastfcn.data.images import list_images, read_indices
 from fastfcn.data.labels import Labels, identity, listed
 from fastfcn.data.listing import describe_left_out, repeated, shortened
 from fastfcn.data.palette import Colour, read_palette, voc_palette
+from fastfcn.data.remapping import Remap
 from fastfcn.data.text import same_form
-from fastfcn.options import MaskValue, Name
+from fastfcn.options import Count, MaskValue, Name
 
 PALETTE = "palette.txt"  # beside classes.txt, if there: a line is RED GREEN BLUE NAME
 MAX_CLASSES = 255  # masks are 8-bit and one value is IGNORE
@@ -24,7 +26,8 @@ class Folder(FileData):
 
     Masks hold indices into them, or else `values`, one a class in their order; `ignore_index` marks pixels of no class,
     beside 255. Colours are PASCAL VOC's unless `palette` or `root`/palette.txt gives them. Images are turned `upright`
-    as their EXIF orientation says; masks never are.
+    as their EXIF orientation says; masks never are. `remap` merges classes and drops them. With `fold` the training and
+    validation split are those that prepare_data.py folds=N wrote.
     """
 
     def __init__(
@@ -40,6 +43,8 @@ class Folder(FileData):
         train_split: Name = "train",
         val_split: Name = "val",
         test_split: Name = "test",
+        remap: Remap | None = None,
+        fold: Count | None = None,
     ) -> None:
         self._root = Path(root)
         if not self.root.is_dir():
@@ -57,6 +62,8 @@ class Folder(FileData):
         )
         self.upright = upright
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
+        self.fold = fold
+        self.rename(remap)
 
     @property
     def root(self) -> Path:
@@ -68,7 +75,13 @@ class Folder(FileData):
         return dict.fromkeys(self._found() or [self.train_split, self.val_split])
 
     def pairs(self, name: str) -> list[Pair]:
-        """List images/`name` and its masks, which have the same names in masks/`name`."""
+        """List images/`name` and its masks, which have the same names in masks/`name`; or what a fold takes for it."""
+        if self.fold is not None and name in (self.train_split, self.val_split):
+            part = TRAIN if name == self.train_split else VAL
+            return pick(read_fold(self.root, self.fold, part), self._pairs)
+        return self._pairs(name)
+
+    def _pairs(self, name: str) -> list[Pair]:
         images_folder, masks_folder = self._folders(name)
         images = list_images(images_folder)
         if not images:

@@ -25,6 +25,7 @@ from fastfcn.data.preparing.masks import Conversion, convert, named
 from fastfcn.data.preparing.matlab import MAX_LABEL, read_label_map
 from fastfcn.data.preparing.regions import paint
 from fastfcn.data.public import PublicData, pairs_of, read_list, write_list
+from fastfcn.data.remapping import Remap
 from fastfcn.data.text import read_lines
 from fastfcn.options import Name
 
@@ -138,6 +139,7 @@ class PascalContext(PublicData):
         train_split: Name = "train",
         val_split: Name = "val",
         test_split: Name = "val",
+        remap: Remap | None = None,
     ) -> None:
         super().__init__(root=root, train_split=train_split, val_split=val_split, test_split=test_split)
         count = len(CLASSES)
@@ -145,6 +147,7 @@ class PascalContext(PublicData):
         self.classes = ("background", *CLASSES) if background else CLASSES
         self.palette = COLOURS if background else COLOURS[1:]
         self.labels = Labels(identity(count + 1) if background else shifted(count))
+        self.rename(remap)
 
     def splits(self) -> tuple[str, ...]:
         """Name the splits."""

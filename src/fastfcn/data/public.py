@@ -9,6 +9,7 @@ from fastfcn.data.dataset import Split
 from fastfcn.data.files import FileData, Pair
 from fastfcn.data.listing import Names
 from fastfcn.data.preparing.archive import Archive
+from fastfcn.data.remapping import Remap
 from fastfcn.data.text import read_lines, require_plain_name
 from fastfcn.files import write_atomically
 from fastfcn.installation import how_to_call
@@ -16,7 +17,10 @@ from fastfcn.options import Name
 
 
 class PublicData(FileData):
-    """A dataset that others published, in `root` as its archives unpack; names and colours are known without it."""
+    """A dataset that others published, in `root` as its archives unpack; names and colours are known without it.
+
+    `remap` gives classes other names: {car: vehicle, bus: vehicle} merges them, {sky: null} has them ignored.
+    """
 
     name: str
     archives: ClassVar[Sequence[Archive]]
@@ -32,9 +36,11 @@ class PublicData(FileData):
         train_split: Name = "train",
         val_split: Name = "val",
         test_split: Name = "val",
+        remap: Remap | None = None,
     ) -> None:
         self._root = root
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
+        self.rename(remap)
 
     @property
     def root(self) -> Path:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from fastfcn.data.dataset import Example, SegmentationData, Split, UInt8
+from fastfcn.data.remapping import Remap, remapped
 from fastfcn.options import Name, Seed, within
 
 CLASSES = ("sky", "pavement", "hedge", "sea", "tent", "sail", "ball", "buoy", "bench", "crate", "pole", "wire")
@@ -31,7 +32,10 @@ Images = Annotated[int, within(1, 10_000_000)]
 
 
 class Shapes(SegmentationData):
-    """Generated scenes of `size` x `size` pixels, so many a split; the same `seed` gives the same scenes."""
+    """Generated scenes of `size` x `size` pixels, so many a split; the same `seed` gives the same scenes.
+
+    `remap` merges classes, or drops them.
+    """
 
     name = "shapes"
 
@@ -47,6 +51,7 @@ class Shapes(SegmentationData):
         train_split: Name = "train",
         val_split: Name = "val",
         test_split: Name = "test",
+        remap: Remap | None = None,
     ) -> None:
         if root is not None:
             raise ValueError(f"data=shapes is generated and reads no files: leave out data.root={root}")
@@ -56,19 +61,23 @@ class Shapes(SegmentationData):
         self.classes = CLASSES
         self.palette = PALETTE
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
+        self._table: UInt8 | None = None
+        if remap:
+            new = remapped(CLASSES, PALETTE, remap)
+            self.classes, self.palette, self._table = new.classes, new.palette, new.table()
 
     def split(self, name: str) -> Split:
         """Open `train`, `val` or `test`."""
         if name not in SPLITS:
             raise ValueError(f"data=shapes has no split {name!r}; choose one of {', '.join(SPLITS)}")
-        return ShapesSplit(name, self.lengths[name], size=self.size, seed=self.seed)
+        return ShapesSplit(name, self.lengths[name], size=self.size, seed=self.seed, table=self._table)
 
 
 class ShapesSplit(Split):
     """Examples drawn from (seed, split, index) alone."""
 
-    def __init__(self, name: str, length: int, *, size: int, seed: int) -> None:
-        self.name, self.length, self.size, self.seed = name, length, size, seed
+    def __init__(self, name: str, length: int, *, size: int, seed: int, table: UInt8 | None = None) -> None:
+        self.name, self.length, self.size, self.seed, self.table = name, length, size, seed, table
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -79,7 +88,8 @@ class ShapesSplit(Split):
         if not 0 <= index < self.length:
             raise IndexError(f"shapes {self.name} has {self.length} images, got index {index}")
         scene = Scene(np.random.default_rng([self.seed, SPLITS[self.name], index]), self.size)
-        return Example(scene.image, scene.mask, f"{self.name}_{index:05d}")
+        mask = scene.mask if self.table is None else self.table[scene.mask]
+        return Example(scene.image, mask, f"{self.name}_{index:05d}")
 
 
 class Scene:

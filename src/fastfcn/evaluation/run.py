@@ -17,6 +17,8 @@ from fastfcn.console import quieten_libraries
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.labelled import SCORING, require_labelled
 from fastfcn.data.opening import build_data
+from fastfcn.data.remapping import Remap
+from fastfcn.evaluation.mapping import MappedProtocol, map_classes
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.subject import open_subject
@@ -44,6 +46,7 @@ class EvaluationConfig:
     data: dict[str, Any]
     split: Name | None
     protocol: dict[str, Any]
+    class_map: Remap | None
     absent: Literal["skip", "zero"]
     pictures: Count
     workers: Workers
@@ -66,12 +69,14 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     if result.exists():
         raise ValueError(f"{result} exists and is not overwritten; give another hydra.run.dir=")
     subject = open_subject(settings.checkpoint, settings.model_file, optimize=settings.optimize)
-    data = open_data_for(subject.classes, subject.data, settings.data)
+    data = open_data_for(subject.classes, subject.data, settings.data, class_map=settings.class_map)
     subject.network.statistics.require(data.channels, f"those of data={data.name}")
     split = settings.split or data.val_split
     loader = EvaluationLoader(data, split, workers=settings.workers)
     require_labelled(data, split, SCORING)
     protocol = build_protocol(settings.protocol, subject.sizes)
+    if settings.class_map is not None:
+        protocol = MappedProtocol(protocol, map_classes(subject.classes, data.classes, settings.class_map))
     module = EvaluationModule(
         subject.network,
         protocol,
@@ -133,19 +138,26 @@ def open_data(checkpoint: Checkpoint, chosen: Mapping[str, Any]) -> Segmentation
     return open_data_for(checkpoint.description.classes, checkpoint.description.data, chosen)
 
 
-def open_data_for(known: Sequence[str], own: Mapping[str, Any], chosen: Mapping[str, Any]) -> SegmentationData:
-    """Open the data that is `chosen`, or else a network's `own`. Raises ValueError for others than `known` classes."""
+def open_data_for(
+    known: Sequence[str], own: Mapping[str, Any], chosen: Mapping[str, Any], *, class_map: Remap | None = None
+) -> SegmentationData:
+    """Open the data that is `chosen`, or else a network's `own`.
+
+    Raises ValueError for others than `known` classes, unless `class_map` says which are which.
+    """
     overrides = {key: value for key, value in chosen.items() if value is not None}
     node = overrides if "_target_" in overrides else {**own, **overrides}
     if "_target_" not in node:
         raise ValueError("the file does not say what data it is for; give data=NAME data.root=PATH")
     data = build_data(node)
+    if class_map is not None:
+        return data
     if data.classes != tuple(known) and len(data.classes) == len(known):
         log.warning("class names differ: %s in the checkpoint, %s in data=%s", known[:5], data.classes[:5], data.name)
     if len(data.classes) != len(known):
         raise ValueError(
             f"the network predicts {len(known)} classes ({', '.join(known[:3])}, ...), "
             f"data={data.name} has {len(data.classes)} ({', '.join(data.classes[:3])}, ...); "
-            "evaluate on the data it was trained on"
+            "evaluate on the data it was trained on, or say which is which with class_map="
         )
     return data

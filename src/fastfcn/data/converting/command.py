@@ -14,7 +14,13 @@ from fastfcn.data.preparing.counts import ClassCounts
 from fastfcn.disk import explained
 from fastfcn.installation import CONF, how_to_call
 
-OF_MASKS = ("classes", "palette", "values")  # options of data=folder that the conversion takes the place of
+OF_MASKS = (
+    "classes",
+    "palette",
+    "values",
+    "remap",
+    "fold",
+)  # of data=folder, once it is made
 
 
 def build_reader(options: Mapping[str, Any]) -> Reader:

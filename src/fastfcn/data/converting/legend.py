@@ -1,6 +1,5 @@
 """From the labels of a source to classes: named, ordered, merged, left out."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,25 +9,19 @@ from fastfcn.data.dataset import IGNORE
 from fastfcn.data.folder import MAX_CLASSES
 from fastfcn.data.listing import shortened
 from fastfcn.data.palette import Colour, voc_palette
+from fastfcn.data.remapping import near
 
 NO_CLASS = ("void", "ignore", "ignored", "unlabeled", "unlabelled")  # what tools call pixels that belong to none
 
-Remap = Mapping[str, str | None]
 
-
-def build_legend(contents: Contents, remap: Remap) -> Legend:
+def build_legend(contents: Contents, remap: Mapping[str, str | None]) -> Legend:
     """Order the classes: those chosen, or else as found, the background first where the source has none of its own.
 
     `remap` gives labels another name, or None for no class. Raises ValueError for a label that it alone knows.
     """
     for name in remap:
         if name not in contents.found:
-            close = difflib.get_close_matches(name, contents.found, n=1)
-            raise ValueError(
-                f"remap names {name!r}, which the source has not; "
-                + (f"did you mean {close[0]!r}? " if close else "")
-                + f"It has {shortened(list(contents.found), 10)}"
-            )
+            raise ValueError(f"remap names {name!r}, which the source has not{near(name, list(contents.found))}")
     targets = {label: remap.get(label, _kept(label, contents)) for label in contents.found}
     names = list(contents.chosen or dict.fromkeys(name for name in targets.values() if name is not None))
     background = None if contents.background is None else _background(contents.background, names)
@@ -78,6 +71,8 @@ def _plain(name: str) -> str:
     return name.strip().strip("_").casefold()
 
 
-def _colours(names: Sequence[str], targets: Remap, known: Mapping[str, Colour]) -> tuple[Colour, ...]:
+def _colours(
+    names: Sequence[str], targets: Mapping[str, str | None], known: Mapping[str, Colour]
+) -> tuple[Colour, ...]:
     given = {target: known[label] for label, target in reversed(list(targets.items())) if target and label in known}
     return tuple(given.get(name, colour) for name, colour in zip(names, voc_palette(len(names)), strict=True))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastfcn.data.converting.contents import Contents, Legend, Reader
 from fastfcn.data.converting.layout import IMAGES, MASKS, STAGING, UNSPLIT, Item, Layout, named_items
-from fastfcn.data.converting.legend import Remap, build_legend, left_out
+from fastfcn.data.converting.legend import build_legend, left_out
 from fastfcn.data.converting.making import Job, Made, make
 from fastfcn.data.converting.report import (
     Result,
@@ -26,6 +26,7 @@ from fastfcn.data.converting.splitting import Splitting, split
 from fastfcn.data.preparing.masks import in_parallel
 from fastfcn.data.preparing.space import require_space
 from fastfcn.data.preparing.unpack import unpack
+from fastfcn.data.remapping import Remap
 
 UNPACKED = "unpacked"  # in STAGING
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz")

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from omegaconf import DictConfig
 
@@ -12,16 +12,19 @@ from fastfcn.data.converting.command import bring, build_reader
 from fastfcn.data.converting.run import Conversion
 from fastfcn.data.converting.splitting import Splitting
 from fastfcn.data.files import FileData
+from fastfcn.data.folder import Folder
 from fastfcn.data.opening import build_data
 from fastfcn.data.preparing.alone import alone
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.preparing.download import download, sha1_of
+from fastfcn.data.preparing.folding import make_folds
 from fastfcn.data.preparing.unpack import unpack
 from fastfcn.data.preparing.verify import Findings, check_files, count_faults, describe_turned, list_splits, stem_faults
 from fastfcn.data.public import PublicData
+from fastfcn.data.remapping import Remap
 from fastfcn.disk import explained
 from fastfcn.evaluation.run import without_training
-from fastfcn.options import AtLeastOne, Name, Seed, Share
+from fastfcn.options import AtLeastOne, Name, Seed, Share, within
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,14 @@ class PreparationConfig:
     verify: bool
     workers: AtLeastOne | None
     source: Name | None
-    remap: dict[Name, Name | None]
+    remap: Remap
     val: Share | None
     test: Share | None
     group: Name | None
     seed: Seed
     resplit: bool
     skip_faults: bool
+    folds: Annotated[int, within(2, 100)] | None
 
     def conversion(self, workers: int) -> Conversion:
         """Return what to do with the source."""
@@ -58,11 +62,15 @@ def prepare_data(config: DictConfig) -> None:
     reading = {key: value for key, value in content.items() if key not in known}
     if settings.source is not None:
         bring(settings.data, build_reader(reading), settings.conversion(workers))
-        if not settings.verify:
-            return
     elif reading:
         raise ValueError("from= needs source=PATH: the folder, file or archive that the tool exported")
     data = build_data(settings.data)
+    if settings.folds is not None:
+        if not isinstance(data, Folder):
+            raise ValueError(f"folds={settings.folds} divides a folder of your own: data=folder")
+        make_folds(data, settings.folds, group=settings.group, seed=settings.seed, workers=workers)
+    if not settings.verify and (settings.source or settings.folds):
+        return
     if not isinstance(data, FileData):
         raise ValueError(f"data={data.name} is generated: there are no files to prepare or to verify")
     if settings.verify:
