@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -112,3 +113,13 @@ def test_a_file_runs_without_the_suite(exported: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 3, 37, 70), dtype=np.uint8)
     (logits,) = session.run(None, {"images": images})
     assert logits.shape == (3, len(open_model_file(exported).manifest.classes), 37, 70)
+
+
+@pytest.mark.parametrize(("size", "wanted"), [("96", (96, 96)), ("[96,64]", (96, 64)), ("null", None)])
+def test_a_size_is_one_number_or_two(size: str, wanted, trained: Path, tmp_path: Path, script, monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(run, "trace", lambda _, manifest: seen.append(manifest.size) or sys.exit(3))
+    with pytest.raises(SystemExit):
+        script("export", f"checkpoint={trained}/checkpoints/best.ckpt", f"output={tmp_path}/x.onnx", f"size={size}")
+    assert seen == [wanted]
+    assert not list(tmp_path.iterdir())

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastfcn.exporting.manifest import Input, Outputs, Precision
-from fastfcn.options import AtLeastOne, Count, CropSize, Fraction, Name, NotNegative, Workers, either
+from fastfcn.options import AtLeastOne, Count, CropSize, Fraction, Name, NotNegative, Workers, either, holds
 
-Size = Annotated[
-    CropSize | tuple[CropSize, CropSize] | None, either("null, a number of pixels, or [HEIGHT,WIDTH]; 16 or more each")
-]
+Sides = Annotated[list[CropSize], holds("[HEIGHT,WIDTH]", lambda sides: len(sides) == 2)]
+Size = Annotated[CropSize | Sides | None, either("null, a number of pixels, or [HEIGHT,WIDTH]; 16 or more each")]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from fastfcn.exporting.formats import first_line
 from fastfcn.exporting.manifest import Manifest
 from fastfcn.exporting.pooling import replace_pools
+from fastfcn.exporting.same_padding import turn_same_padding
 from fastfcn.models.folding import fold_batch_norm
 from fastfcn.models.reduction import join_reduction
 from fastfcn.models.segmenter import Segmenter
@@ -32,6 +33,8 @@ class Deployed(nn.Module):
         fold_batch_norm(network)
         join_reduction(network)
         replace_pools(network)
+        if manifest.size is None:
+            turn_same_padding(network)
         network.to(dtype)
         self.dtype = dtype
         self.outputs = manifest.outputs

@@ -1,7 +1,9 @@
 """Weights and activations in 8 bits, their ranges taken from images: static quantisation of ONNX Runtime."""
 
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +40,7 @@ def quantise(model: "onnx.ModelProto", manifest: Manifest, images: Sequence[UInt
     """
     onnx: Any = require("onnx", extra="export", what="precision=int8")
     quantization: Any = require("onnxruntime.quantization", extra="export", what="precision=int8")
-    with tempfile.TemporaryDirectory(prefix="fastfcn-int8-") as folder:
+    with _silent(), tempfile.TemporaryDirectory(prefix="fastfcn-int8-") as folder:
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         onnx.save(model, source)
         quantization.quantize_static(
@@ -53,6 +55,16 @@ def quantise(model: "onnx.ModelProto", manifest: Manifest, images: Sequence[UInt
             nodes_to_exclude=_ends(model),
         )
         return onnx.load(target)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep the advice to optimise the graph first off the screen: the exporter has."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _ends(model: "onnx.ModelProto") -> list[str]:
