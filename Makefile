@@ -35,8 +35,9 @@ test-ray: setup ## sweeps on Ray clusters of this machine alone
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[ray]'
 	$(BIN)/pytest -m slow tests/clusters/test_ray.py $(ARGS)
 
-test-browser: setup ## the results page and the local view in Chromium (needs Debian's: apt-get install chromium)
-	$(BIN)/pytest -m slow tests/reporting/comparison/test_browser.py tests/tracking/test_sweep.py $(ARGS)
+test-browser: setup ## the results page, the local view and the demo in Chromium (needs Debian's: apt-get install chromium)
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[demo]'
+	$(BIN)/pytest -m slow tests/reporting/comparison/test_browser.py tests/tracking/test_sweep.py tests/prediction/test_page.py $(ARGS)
 
 mutate: setup ## whether the tests notice mutations of the code (slow, half an hour): make mutate ARGS=sampling
 	$(BIN)/python tests/mutate.py $(ARGS)

@@ -19,6 +19,7 @@ from fastfcn.models.backbone import Backbone
 from fastfcn.models.upsampling.fpn import FPN
 from fastfcn.models.upsampling.jpu import JPU
 from fastfcn.prediction.config import PredictionConfig
+from fastfcn.prediction.demo import DemoConfig
 from fastfcn.trainer_options import TrainingTrainer
 from fastfcn.training.config import RunConfig
 from fastfcn.training.run import read_config
@@ -154,7 +155,8 @@ def test_every_number_that_a_configuration_can_set_has_a_range() -> None:
     assert len(targets) > 30
     targets |= {f"fastfcn.sweeping.{name.lower()}.{name}Backend" for name in ("Local", "Slurm", "Ray")}
     roots = [
-        RunConfig, EvaluationConfig, PredictionConfig, PreparationConfig, ImportConfig, BenchmarkConfig, ExportConfig,
+        RunConfig, EvaluationConfig, PredictionConfig, DemoConfig, PreparationConfig, ImportConfig, BenchmarkConfig,
+        ExportConfig,
     ]  # fmt: skip
     signatures = {
         **{target: get_type_hints(get_class(target).__init__, include_extras=True) for target in targets},

@@ -15,8 +15,9 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 PATHS = {
-    "checkpoint", "model_file", "images", "masks", "output", "certificate", "source", "init", "resume",
-    "data.root", "model.backbone.weights", "recipe.cache", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir",
+    "checkpoint", "checkpoint2", "model_file", "images", "examples", "masks", "output", "certificate", "source", "init",
+    "resume", "data.root", "model.backbone.weights", "recipe.cache", "hydra.run.dir", "hydra.sweep.dir",
+    "hydra.sweep.subdir",
 }  # fmt: skip
 NAMES = {
     "row", "split", "score", "data.name", "data.train_split", "data.val_split", "data.test_split", "logger.project",
