@@ -4,18 +4,21 @@ import numpy as np
 
 from fastfcn.data.converting.splitting import divide, groups_of
 from fastfcn.data.dataset import IGNORE
-from fastfcn.data.files import Pair
+from fastfcn.data.files import FileData, Pair
 from fastfcn.data.folder import Folder
 from fastfcn.data.folds import FOLDS, write_folds
 from fastfcn.data.preparing.masks import in_parallel
 from fastfcn.data.preparing.verify import Check, check_pair
 
 
-def make_folds(data: Folder, folds: int, *, group: str | None, seed: int, workers: int) -> None:
+def make_folds(data: FileData, folds: int, *, group: str | None, seed: int, workers: int) -> None:
     """Divide the images to train and to validate with, and write a list of each fold.
 
-    Groups stay together, and rare classes are in every fold where they can be. Raises ValueError for a faulty file.
+    Groups stay together, and rare classes are in every fold where they can be. Raises ValueError for a faulty file, or
+    data that is no folder of one's own.
     """
+    if not isinstance(data, Folder):
+        raise ValueError(f"folds={folds} divides a folder of your own: data=folder")
     pooled: list[tuple[str, Pair]] = []
     for split in dict.fromkeys((data.train_split, data.val_split)):
         if (data.root / "images" / split).is_dir():

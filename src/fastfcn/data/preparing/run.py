@@ -12,7 +12,7 @@ from fastfcn.data.converting.command import bring, build_reader
 from fastfcn.data.converting.run import Conversion
 from fastfcn.data.converting.splitting import Splitting
 from fastfcn.data.files import FileData
-from fastfcn.data.folder import Folder
+from fastfcn.data.looking.page import look
 from fastfcn.data.opening import build_data
 from fastfcn.data.preparing.alone import alone
 from fastfcn.data.preparing.archive import Archive
@@ -44,6 +44,7 @@ class PreparationConfig:
     resplit: bool
     skip_faults: bool
     folds: Annotated[int, within(2, 100)] | None
+    look: bool
 
     def conversion(self, workers: int) -> Conversion:
         """Return what to do with the source."""
@@ -54,7 +55,7 @@ class PreparationConfig:
 
 
 def prepare_data(config: DictConfig) -> None:
-    """Do what `config` says: prepare, or with `verify` check, the dataset. Raises ValueError if there are faults."""
+    """Do what `config` says: convert, prepare, divide, look at or check a dataset. Raises ValueError for faults."""
     content = without_training(config)
     known = {field.name for field in fields(PreparationConfig)}
     settings = typed(PreparationConfig, {key: value for key, value in content.items() if key in known})
@@ -65,23 +66,25 @@ def prepare_data(config: DictConfig) -> None:
     elif reading:
         raise ValueError("from= needs source=PATH: the folder, file or archive that the tool exported")
     data = build_data(settings.data)
-    if settings.folds is not None:
-        if not isinstance(data, Folder):
-            raise ValueError(f"folds={settings.folds} divides a folder of your own: data=folder")
-        make_folds(data, settings.folds, group=settings.group, seed=settings.seed, workers=workers)
-    if not settings.verify and (settings.source or settings.folds):
-        return
     if not isinstance(data, FileData):
         raise ValueError(f"data={data.name} is generated: there are no files to prepare or to verify")
+    if settings.folds is not None:
+        make_folds(data, settings.folds, group=settings.group, seed=settings.seed, workers=workers)
+    if settings.look:
+        print(f"{look(data, workers)} shows the data")
     if settings.verify:
         verify(data, workers)
-    elif isinstance(data, PublicData):
-        prepare(data, settings.url, workers)
-    else:
+    elif not (settings.source or settings.folds or settings.look):
+        _prepare(data, settings.url, workers)
+
+
+def _prepare(data: FileData, url: str | None, workers: int) -> None:
+    if not isinstance(data, PublicData):
         raise ValueError(
             f"data={data.name} is a folder of your own, with nothing to download; verify=true checks it, "
             "and from=KIND source=PATH fills it from what a tool exported"
         )
+    prepare(data, url, workers)
 
 
 def verify(data: FileData, workers: int) -> None:
