@@ -12,6 +12,9 @@ from PIL import Image
 
 from fastfcn import load_network
 from fastfcn.data.shapes import CLASSES, PALETTE, Shapes
+from fastfcn.evaluation.metrics import summarise
+from fastfcn.reporting.per_image import NAME as PER_IMAGE
+from fastfcn.reporting.per_image import read_per_image
 from fastfcn.reporting.pictures import GAP
 from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.run import build_parts, read_config
@@ -60,6 +63,14 @@ def test_a_row_of_a_table_ends_with_the_score_of_its_protocol(tmp_path: Path, sc
     again = json.loads((evaluation / "result.json").read_text())
     assert again["metrics"]["val/miou_ss"] == pytest.approx(result["metrics"]["val/miou_ss"], abs=1e-6)
     assert again["iou"] == pytest.approx(result["iou"], abs=1e-6)
+    assert {key: again[key] for key in ("row", "seed", "steps")} == {
+        key: result[key] for key in ("row", "seed", "steps")
+    }
+    images, once_more = (read_per_image(folder / PER_IMAGE, len(CLASSES)) for folder in (run_dir, evaluation))
+    assert images.names == tuple(f"val_{index:05d}" for index in range(5))
+    np.testing.assert_array_equal(images.confusion, once_more.confusion)
+    summed = summarise(torch.from_numpy(images.confusion))
+    assert (summed.miou, summed.pixacc) == tuple(list(result["metrics"].values())[2:])
 
 
 def test_evaluate_from_the_checkpoint_alone(trained: Path, tmp_path: Path, script, capsys) -> None:

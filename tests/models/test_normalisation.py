@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -101,6 +102,7 @@ def test_in_training(network: Segmenter, seen: list[Tensor], image: np.ndarray) 
 
 def test_in_evaluation(network: Segmenter, seen: list[Tensor], image: np.ndarray) -> None:
     module = EvaluationModule(network, FullImage(), num_classes=5, absent="skip")
+    module._trainer = SimpleNamespace(world_size=1, global_rank=0)
     with torch.no_grad():
         module.test_step(Sample(uint8(image), torch.zeros(1, 48, 64)), 0)
     assert torch.allclose(seen[0][0], by_timm("test_resnet", image), atol=1e-6)

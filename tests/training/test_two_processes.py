@@ -12,7 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from fastfcn.data.shapes import PALETTE, Shapes
+from fastfcn.data.shapes import CLASSES, PALETTE, Shapes
+from fastfcn.reporting.per_image import NAME as PER_IMAGE
+from fastfcn.reporting.per_image import read_per_image
 from fastfcn.reporting.pictures import GAP
 from fastfcn.training import telemetry
 from fastfcn.training.module import SegmentationModule
@@ -76,6 +78,17 @@ def test_every_picture_has_the_number_of_its_image(pair: Pair, trained: Path, tm
         side = 3 * 64  # enlarged
         shown = np.array(Image.open(tmp_path / "pictures" / f"{index:05d}.png"))[-side:, side + GAP : 2 * side + GAP]
         np.testing.assert_array_equal(shown, truth.repeat(3, 0).repeat(3, 1))
+
+
+def test_every_image_is_counted_once(pair: Pair, trained: Path, tmp_path: Path, script) -> None:
+    checkpoint = f"checkpoint={trained}/checkpoints/best.ckpt"
+    options = ("pictures=0", "workers=0", "split=test")
+    pair(call_script, "evaluate", checkpoint, *options, f"hydra.run.dir={tmp_path}/two")
+    script("evaluate", checkpoint, *options, f"hydra.run.dir={tmp_path}/one")
+    two, one = (read_per_image(tmp_path / name / PER_IMAGE, len(CLASSES)) for name in ("two", "one"))
+    assert two.names == one.names == ("test_00000", "test_00001", "test_00002")
+    for name in ("lengths", "target", "prediction", "count"):
+        np.testing.assert_array_equal(getattr(two, name), getattr(one, name))
 
 
 def train_plainly(script: Callable[..., None], *arguments: str) -> None:

@@ -49,6 +49,11 @@ class Split(ABC):
         """Return the files that an example is read from, image before mask; none if it is generated."""
         return ()
 
+    def example_name(self, index: int) -> str:
+        """Name an example without reading it: its image's file, or its index where it is generated."""
+        files = self.files(index)
+        return files[0].stem if files else f"{index:05d}"
+
 
 class SegmentationData(ABC):
     """A dataset. `classes` names them in the order of the mask's indices: the only place where their number stands.

@@ -89,7 +89,11 @@ class ShapesSplit(Split):
             raise IndexError(f"shapes {self.name} has {self.length} images, got index {index}")
         scene = Scene(np.random.default_rng([self.seed, SPLITS[self.name], index]), self.size)
         mask = scene.mask if self.table is None else self.table[scene.mask]
-        return Example(scene.image, mask, f"{self.name}_{index:05d}")
+        return Example(scene.image, mask, self.example_name(index))
+
+    def example_name(self, index: int) -> str:
+        """Name an example by split and index."""
+        return f"{self.name}_{index:05d}"
 
 
 class Scene:

@@ -10,6 +10,7 @@ from torch import Tensor
 from fastfcn.data.dataset import Sample, SegmentationData
 from fastfcn.evaluation.metrics import Scores
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures, to_array
+from fastfcn.evaluation.per_image import write_images
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.models.segmenter import Segmenter
@@ -30,7 +31,7 @@ def score_whole_images(
 ) -> Scores:
     """Score `network` on the validation split with the trainer that it was trained by; all processes take part.
 
-    Leaves `pictures` images, truths and predictions under their names in `run_dir`.
+    Leaves each image's confusion, and `pictures` images, truths and predictions under their names, in `run_dir`.
     """
     loader = EvaluationLoader(data, data.val_split, workers=workers)
     module = EvaluationModule(
@@ -42,6 +43,8 @@ def score_whole_images(
     )
     trainer.test(module, datamodule=loader, verbose=False)
     assert module.scores is not None
+    if trainer.is_global_zero:
+        write_images(run_dir, module.per_image, loader.split, len(data.classes))
     return module.scores
 
 

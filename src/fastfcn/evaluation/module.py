@@ -14,6 +14,7 @@ from fastfcn.data.dataset import Sample, SegmentationData, Split, UInt8
 from fastfcn.data.loading import EvaluationSamples, worker_options
 from fastfcn.data.sampling import EvaluationShare
 from fastfcn.evaluation.metrics import Scores, SegmentationScores
+from fastfcn.evaluation.per_image import Cells, ImageConfusions
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.models.inference import Network
 from fastfcn.reporting.pictures import comparison, save_picture
@@ -35,19 +36,27 @@ class EvaluationModule(L.LightningModule):
         self.network = network
         self.protocol = protocol
         self.accumulated = SegmentationScores(num_classes, absent=absent)
+        self.images = ImageConfusions(num_classes)
         self.pictures = pictures
         self.scores: Scores | None = None
+        self.per_image: dict[int, Cells] = {}
 
     def test_step(self, batch: Sample, batch_idx: int) -> None:
         """Compare one image's prediction with its mask."""
         labels = self.protocol.labels(self.network, self.network.normalise(batch.image))
-        self.accumulated.update(labels, batch.mask.long())
+        self._note(batch, labels, batch_idx * self.trainer.world_size + self.global_rank)
+
+    def _note(self, sample: Sample, labels: Tensor, index: int) -> None:
+        """Count the pixels of image `index` of the split."""
+        self.accumulated.update(labels, sample.mask.long())
+        self.images.add(labels, sample.mask, index)
         if self.pictures is not None:
-            self.pictures.save(batch, labels, batch_idx * self.trainer.world_size + self.global_rank)
+            self.pictures.save(sample, labels, index)
 
     def on_test_epoch_end(self) -> None:
         """Summarise over all processes."""
         self.scores = self.accumulated.scores()
+        self.per_image = self.images.gathered(self.trainer.world_size)
 
 
 class Pictures:

@@ -20,6 +20,7 @@ from fastfcn.data.opening import build_data
 from fastfcn.data.remapping import Remap
 from fastfcn.evaluation.mapping import MappedProtocol, map_classes
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
+from fastfcn.evaluation.per_image import write_images
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.subject import open_subject
 from fastfcn.files import require_folders, write_atomically
@@ -28,6 +29,7 @@ from fastfcn.numerics import set_numerics
 from fastfcn.options import AtLeastOne, Count, Name, Workers
 from fastfcn.reporting.pictures import legend, save_picture
 from fastfcn.reporting.result import build_result, write_result
+from fastfcn.reporting.schema import read_result
 from fastfcn.reporting.tables import print_scores
 from fastfcn.trainer_options import EvaluationTrainer
 
@@ -99,6 +101,8 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
             save_picture(legend(data.classes, data.palette), run_dir / "pictures" / "legend.png")
         print_scores(scores, data.classes, title=f"{data.name} {split}, protocol {protocol.name}")
         write_atomically(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(content)).encode())
+        write_images(run_dir, module.per_image, loader.split, len(data.classes))
+        trained = origin(settings.checkpoint)
         measured = build_result(
             metrics={
                 f"{split}/miou_{protocol.name}": scores.miou,
@@ -108,12 +112,24 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
             network=subject.facts(),
             device=trainer.strategy.root_device,
             data=data.name,
-            seed=None,
+            seed=trained.pop("seed"),
+            **trained,
             seconds=time.perf_counter() - started,
             **subject.source,
             images=len(loader.split),
+            protocol=protocol.name,
+            split=split,
         )
         write_result(result, measured)
+
+
+def origin(checkpoint: str | None) -> dict[str, Any]:
+    """Say of which table, row and seed a checkpoint is, and after how many steps, where its training's result tells."""
+    try:
+        trained = read_result(Path(checkpoint or "").parent.parent / "result.json")
+    except (OSError, ValueError):
+        return {"seed": None}
+    return {name: getattr(trained, name) for name in ("experiment", "row", "seed", "steps")}
 
 
 def without_training(config: DictConfig) -> dict[str, Any]:
