@@ -12,7 +12,7 @@ from fastfcn.installation import EXPERIMENTS, how_to_call
 def main(arguments: Sequence[str] | None = None) -> None:
     """Collect, compare and write, as the command line says."""
     parser = argparse.ArgumentParser(
-        description="Collect the results of an experiment and write results.csv, results.md and index.html.",
+        description="Collect the results of an experiment; write results.csv, verdicts.csv, results.md and index.html.",
         epilog="Arguments are positional, not KEY=VALUE; only files named result.json are read.",
     )
     parser.add_argument(
@@ -31,6 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="DATA",
         help="show images of this data too, not only of shapes",
     )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        default=1.0,
+        metavar="POINTS",
+        help="rows whose mIoU differs by less may be called equivalent (default: 1 point)",
+    )
     options = parser.parse_args(arguments)
     from fastfcn.reporting.comparison.report import build_report, write_report
 
@@ -38,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     default = (folder / "results", Path("outputs/sweeps") / folder.resolve().name)
     try:
         roots = options.roots or [root for root in default if root.is_dir()]
-        report = build_report(folder, roots, shown=options.pictures)
+        report = build_report(folder, roots, shown=options.pictures, margin=options.margin)
         for line in report.left_out:
             print(f"left out: {line}", file=sys.stderr)
         written = write_report(report, options.output or output, made=datetime.now(UTC).date())

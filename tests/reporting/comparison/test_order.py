@@ -35,7 +35,7 @@ def test_seeds_that_meet_leave_the_order_open() -> None:
         ((0.60, 0.61), (0.50, 0.51), "the measured order agrees."),
         ((0.50, 0.51), (0.60, 0.61), "the measured order agrees in 0 of 1 pairs, is the reverse in 1 (jpu > dilated)."),
         ((0.50, 0.61), (0.49, 0.60),
-         "the measured order agrees in 0 of 1 pairs, is left open by the seeds in 1 (jpu > dilated)."),
+         "the measured order agrees in 0 of 1 pairs, is left open in 1 (jpu > dilated)."),
     ],
 )  # fmt: skip
 def test_agreement_with_the_published_order(jpu: tuple[float, ...], dilated: tuple[float, ...], verdict: str) -> None:

@@ -38,6 +38,10 @@ def test_the_default_folders_are_read_and_written(
             ["experiments/upsampling", "filled", "--pictures", "camvit"],
             "error: --pictures camvit: no result is of that data; there are shapes",
         ),
+        (
+            ["experiments/upsampling", "--margin", "-1"],
+            "error: --margin must be more than 0 and at most 100 points, got",
+        ),
         (["empty"], "error: empty is no experiment: it has no sweep.yaml, no published.yaml and no results"),
     ],
 )

@@ -1,6 +1,7 @@
 """The report as CSV, one line a run, and as Markdown."""
 
 import csv
+import dataclasses
 import io
 from collections.abc import Sequence
 from datetime import date
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING
 from fastfcn.reporting.comparison.cells import Grid, accuracy_grid, speed_grid
 from fastfcn.reporting.comparison.findings import findings, notes, speed_findings
 from fastfcn.reporting.comparison.runs import Run
+from fastfcn.reporting.verdicts.evidence import judged_grid, named_verdicts
+from fastfcn.reporting.verdicts.judging import Verdict
+from fastfcn.reporting.verdicts.wording import method
 
 if TYPE_CHECKING:
     from fastfcn.reporting.comparison.report import Report
@@ -35,17 +39,32 @@ def to_csv(runs: Sequence[Run]) -> str:
     return stream.getvalue()
 
 
+def verdicts_to_csv(report: "Report") -> str:
+    """Write a line a verdict, in points: on mIoU, for pairs that are shown also by class, and on published numbers."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    fields = [field.name for field in dataclasses.fields(Verdict)]
+    writer.writerow(("data", "split", "protocol", "steps", "class", *fields))
+    for table, judged in zip(report.tables, report.judged, strict=True):
+        for name, verdict in named_verdicts(table, judged):
+            writer.writerow((*dataclasses.astuple(table.group), name, *dataclasses.astuple(verdict)))
+    return stream.getvalue()
+
+
 def to_markdown(report: "Report", *, made: date) -> str:
     """Write the tables with what they show."""
     blocks = [f"# {report.introduction.title}", report.introduction.question]
     blocks.append(f"Made on {made.isoformat()} by `python src/report.py experiments/{report.name}`.")
     if not report.tables and not report.speeds.paths:
         blocks.append(f"No results yet. Rows without one: {', '.join(report.rows)}.")
-    for table in report.tables:
+    for table, judged in zip(report.tables, report.judged, strict=True):
         blocks.append(f"## {table.group}")
-        blocks.extend(findings(table, report.published))
+        blocks.extend(findings(table, report.published, judged))
         blocks.append(markdown_table(accuracy_grid(table, report.speeds.compared)))
         blocks.extend(notes(table))
+        if (grid := judged_grid(judged)) is not None and judged.judgement is not None:
+            blocks.append(markdown_table(grid))
+            blocks.extend(method(judged.judgement))
     if report.speeds.paths:
         blocks.append("## Speed")
         blocks.extend(speed_findings(report.speeds, report.published))

@@ -3,18 +3,25 @@
 from itertools import pairwise
 
 from fastfcn.reporting.comparison.cells import incomparable, published_fps
-from fastfcn.reporting.comparison.order import agreements, measured_order, overlap, ranked
+from fastfcn.reporting.comparison.order import agreements, measured_order, ranked
 from fastfcn.reporting.comparison.published import Published
 from fastfcn.reporting.comparison.speed import Speeds
 from fastfcn.reporting.comparison.table import Table
+from fastfcn.reporting.verdicts.evidence import NOT_JUDGED, Judged
+from fastfcn.reporting.verdicts.wording import published_sentence
+from fastfcn.reporting.verdicts.wording import sentences as verdict_sentences
 
 
-def findings(table: Table, published: Published) -> list[str]:
-    """State the measured order and whether each published one is the same."""
-    sentences = []
+def findings(table: Table, published: Published, judged: Judged = NOT_JUDGED) -> list[str]:
+    """State the verdicts, or else the measured order, and whether each published order is the same."""
+    judgement = judged.judgement
+    sentences = [] if judgement is None else verdict_sentences(judgement)
+    sentences += [published_sentence(each) for each in judged.published]
+    sentences += [f"No verdict on {label}: {reason}." for label, reason in judged.reasons.items() if judgement]
     if len(table.lines) > 1:
-        sentences.append(f"Measured order by mean mIoU, %: {measured_order(table.lines)}.{_caution(table)}")
-        compared = [str(agreement) for agreement in agreements(table.lines, published)]
+        order = measured_order(table.lines, judged.is_open)
+        sentences.append(f"Measured order by mean mIoU, %: {order}.{_caution(table, judged)}")
+        compared = [str(agreement) for agreement in agreements(table.lines, published, judged.is_open)]
         none = "No published order: at most one of the measured rows has a published mIoU under any one protocol."
         sentences += compared or [none]
     if table.missing:
@@ -22,11 +29,12 @@ def findings(table: Table, published: Published) -> list[str]:
     return sentences
 
 
-def _caution(table: Table) -> str:
+def _caution(table: Table, judged: Judged) -> str:
     order = ranked(table.lines)
     single = [line.label for line in order if len(line.runs) == 1]
-    close = any(overlap(*pair) for pair in pairwise(order))
-    text = " ≈ stands where the ranges over seeds overlap." if close else ""
+    close = any(judged.is_open(*pair) for pair in pairwise(order))
+    sign = "the ranges over seeds overlap" if judged.judgement is None else "no difference is shown"
+    text = f" ≈ stands where {sign}." if close else ""
     if len(single) == len(order):
         text += " Every row has one seed, so how far another seed would move it is not known."
     elif single:

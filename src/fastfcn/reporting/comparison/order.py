@@ -1,6 +1,6 @@
 """Which row is better, as measured and as published, and which rows are worth their cost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
@@ -8,6 +8,8 @@ from fastfcn.reporting.comparison.published import Published, Setting
 from fastfcn.reporting.comparison.table import Line
 
 NAMED = 4  # pairs in a sentence
+
+Open = Callable[[Line, Line], bool]  # whether it is open which of two rows is better
 
 
 def ranked(lines: Sequence[Line]) -> list[Line]:
@@ -21,10 +23,10 @@ def overlap(one: Line, other: Line) -> bool:
     return max(min(first), min(second)) <= min(max(first), max(second))
 
 
-def measured_order(lines: Sequence[Line]) -> str:
-    """Write the rows best first, `>` between neighbours or `≈` where their seeds overlap."""
+def measured_order(lines: Sequence[Line], is_open: Open = overlap) -> str:
+    """Write the rows best first, `>` between neighbours or `≈` where it is open which is better."""
     order = ranked(lines)
-    signs = ["≈" if overlap(*pair) else ">" for pair in pairwise(order)]
+    signs = ["≈" if is_open(*pair) else ">" for pair in pairwise(order)]
     named = [f"{line.label} {100 * line.miou.mean:.2f}" for line in order]
     return " ".join([named[0], *(f"{sign} {name}" for sign, name in zip(signs, named[1:], strict=True))])
 
@@ -49,7 +51,7 @@ class Agreement:
         if self.reversed:
             verdict += f", is the reverse in {_listed(self.reversed)}"
         if self.undecided:
-            verdict += f", is left open by the seeds in {_listed(self.undecided)}"
+            verdict += f", is left open in {_listed(self.undecided)}"
         return f"Published on {self.setting}: {numbers}; {verdict}."
 
 
@@ -59,7 +61,7 @@ def _listed(pairs: Sequence[tuple[str, str]]) -> str:
     return f"{len(pairs)}{names}"
 
 
-def agreements(lines: Sequence[Line], published: Published) -> list[Agreement]:
+def agreements(lines: Sequence[Line], published: Published, is_open: Open = overlap) -> list[Agreement]:
     """Compare the measured order with the published ones that rank at least two of the measured rows.
 
     They are those on our dataset, or else on the first of the file, which is the paper's own table.
@@ -69,7 +71,7 @@ def agreements(lines: Sequence[Line], published: Published) -> list[Agreement]:
         ours = {row: _line_for(row, setting, lines) for row, scores in setting.rows.items() if scores.miou is not None}
         measured = {row: line for row, line in ours.items() if line is not None}
         if len(measured) > 1:
-            found.append(_agreement(setting, measured))
+            found.append(_agreement(setting, measured, is_open))
     datasets = [agreement.setting.dataset for agreement in found]
     own = lines[0].runs[0].result.data
     chosen = own if own in datasets else next(iter(datasets), None)
@@ -81,7 +83,7 @@ def _line_for(row: str, setting: Setting, lines: Sequence[Line]) -> Line | None:
     return min(own, key=lambda line: line.runs[0].result.model.backbone != setting.backbone, default=None)
 
 
-def _agreement(setting: Setting, measured: dict[str, Line]) -> Agreement:
+def _agreement(setting: Setting, measured: dict[str, Line], is_open: Open) -> Agreement:
     order = sorted(measured, key=lambda row: -(setting.rows[row].miou or 0))
     pairs: dict[str, list[tuple[str, str]]] = {"agreeing": [], "reversed": [], "undecided": []}
     for better, worse in combinations(order, 2):
@@ -89,7 +91,7 @@ def _agreement(setting: Setting, measured: dict[str, Line]) -> Agreement:
             continue
         one, other = measured[better], measured[worse]
         kind = "agreeing" if one.miou.mean > other.miou.mean else "reversed"
-        pairs["undecided" if overlap(one, other) else kind].append((better, worse))
+        pairs["undecided" if is_open(one, other) else kind].append((better, worse))
     return Agreement(setting, tuple(order), **{kind: tuple(each) for kind, each in pairs.items()})
 
 

@@ -18,6 +18,8 @@ from fastfcn.reporting.comparison.gallery import Gallery, build_gallery, has_pic
 from fastfcn.reporting.comparison.order import pareto_front, ranked
 from fastfcn.reporting.comparison.speed import Entry
 from fastfcn.reporting.comparison.table import Line, Table
+from fastfcn.reporting.verdicts.evidence import Judged, judged_grid
+from fastfcn.reporting.verdicts.wording import method
 from fastfcn.tracking.keys import BEST_METRIC, TRAIN_LOSS
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Section:
     findings: list[str]
     grid: Grid
     notes: list[str]
+    verdicts: Grid | None
+    method: list[str]
     scatter: Markup | None
     front: str
     curves: Markup | None
@@ -63,7 +67,10 @@ def to_html(report: "Report", *, made: date) -> str:
         made=made.isoformat(),
         style=Markup((folder / "page.css").read_text()),
         script=Markup((folder / "page.js").read_text()),
-        sections=[_section(f"table-{index}", table, report) for index, table in enumerate(report.tables, 1)],
+        sections=[
+            _section(f"table-{index}", *pair, report)
+            for index, pair in enumerate(zip(report.tables, report.judged, strict=True), 1)
+        ],
         speed=speed_grid(report.rows, report.speeds, report.published) if report.speeds.paths else None,
         speed_findings=speed_findings(report.speeds, report.published) if report.speeds.paths else [],
         published=published_grid(report.published),
@@ -71,7 +78,7 @@ def to_html(report: "Report", *, made: date) -> str:
     )
 
 
-def _section(name: str, table: Table, report: "Report") -> Section:
+def _section(name: str, table: Table, judged: Judged, report: "Report") -> Section:
     order = ranked(table.lines)
     shown = table.group.data in report.shown
     picture, front = _scatter(name, table, report.speeds.compared)
@@ -81,9 +88,11 @@ def _section(name: str, table: Table, report: "Report") -> Section:
         name=name,
         title=str(table.group),
         data=table.group.data,
-        findings=findings(table, report.published),
+        findings=findings(table, report.published, judged),
         grid=accuracy_grid(table, report.speeds.compared),
         notes=notes(table),
+        verdicts=judged_grid(judged),
+        method=method(judged.judgement) if judged.judgement else [],
         scatter=picture,
         front=front,
         curves=curves,

@@ -12,11 +12,16 @@ from fastfcn.reporting.comparison.published import Published, read_published
 from fastfcn.reporting.comparison.runs import Run, collect
 from fastfcn.reporting.comparison.speed import Speeds, read_speeds
 from fastfcn.reporting.comparison.table import Table, build_tables
+from fastfcn.reporting.verdicts.evidence import Judged, judge_lines
+from fastfcn.reporting.verdicts.judging import MARGIN
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that is known of an experiment; `rows` are the names that it should have, `shown` the data with pictures."""
+    """All that is known of an experiment; `rows` are the names that it should have, `shown` the data with pictures.
+
+    `judged` holds the verdicts of every table.
+    """
 
     name: str
     introduction: Introduction
@@ -27,13 +32,17 @@ class Report:
     tables: tuple[Table, ...]
     speeds: Speeds
     shown: frozenset[str]
+    judged: tuple[Judged, ...]
 
 
-def build_report(folder: Path, roots: Sequence[Path], *, shown: Iterable[str] = ()) -> Report:
+def build_report(folder: Path, roots: Sequence[Path], *, shown: Iterable[str] = (), margin: float = MARGIN) -> Report:
     """Collect what lies below `roots` for the experiment in `folder`.
 
-    Raises FileNotFoundError for a folder that is not there, ValueError for a damaged file of the experiment's own.
+    Rows that differ by less than `margin` points may be called equivalent. Raises FileNotFoundError for a folder that
+    is not there, ValueError for a damaged file of the experiment's own.
     """
+    if not 0 < margin <= 100:
+        raise ValueError(f"--margin must be more than 0 and at most 100 points, got {margin:g}")
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder; {_choices(folder)}")
     for root in roots:
@@ -62,6 +71,7 @@ def build_report(folder: Path, roots: Sequence[Path], *, shown: Iterable[str] = 
         tables,
         read_speeds(folder, sweep),
         frozenset((FREE, *shown)),
+        tuple(judge_lines(table.lines, margin=margin) for table in tables),
     )
 
 
@@ -71,8 +81,8 @@ def _choices(folder: Path) -> str:
 
 
 def write_report(report: Report, output: Path, *, made: date) -> list[Path]:
-    """Write the three files into `output` and return their paths."""
-    from fastfcn.reporting.comparison.export import to_csv, to_markdown
+    """Write the files into `output` and return their paths; verdicts.csv where there are verdicts."""
+    from fastfcn.reporting.comparison.export import to_csv, to_markdown, verdicts_to_csv
     from fastfcn.reporting.comparison.page import to_html
 
     contents = {
@@ -80,6 +90,8 @@ def write_report(report: Report, output: Path, *, made: date) -> list[Path]:
         "results.md": to_markdown(report, made=made),
         "index.html": to_html(report, made=made),
     }
+    if any(judged.judgement for judged in report.judged):
+        contents["verdicts.csv"] = verdicts_to_csv(report)
     for name, text in contents.items():
         write_atomically(output / name, text.encode())
     return [output / name for name in contents]

@@ -67,11 +67,14 @@ class Line:
         return Statistic(tuple(run.result.pixacc for run in self.runs))
 
     @property
+    def comparable(self) -> float | None:
+        """The published mIoU, None where there is none to compare ours with."""
+        return self.reference.scores.miou if self.reference is not None and self.reference.comparable else None
+
+    @property
     def difference(self) -> float | None:
         """Ours minus the published mIoU in points, None where they are not comparable."""
-        if self.reference is None or not self.reference.comparable or self.reference.scores.miou is None:
-            return None
-        return 100 * self.miou.mean - self.reference.scores.miou
+        return None if self.comparable is None else 100 * self.miou.mean - self.comparable
 
     @property
     def iou(self) -> dict[str, float | None]:
