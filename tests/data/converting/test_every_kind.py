@@ -287,3 +287,16 @@ def test_ignored_pixels_are_255(tmp_path: Path) -> None:
     found = masks_of(tmp_path / "out")
     assert set(np.unique(found["0"])) == {0, IGNORE}
     assert set(np.unique(found["1"])) == {IGNORE}
+
+
+@pytest.mark.parametrize(("boxes", "expected"), [("ignored", IGNORE), ("filled", 1)])
+def test_an_object_of_a_box_alone(boxes: str, expected: int, tmp_path: Path) -> None:
+    source = EXPORTS["coco"](tmp_path / "coco")
+    change(COCO, lambda c: c["annotations"][0].update(segmentation=[]))(source)
+    result = converted("coco", source, tmp_path / "a", boxes=boxes)
+    np.testing.assert_array_equal(masks_of(tmp_path / "a")["0"], grid(inside=expected))
+    assert any("1 objects have a box and no segmentation, first annotations[0]" in each for each in result.warnings)
+    source = EXPORTS["yolo"](tmp_path / "yolo")
+    (source / "labels/train/0.txt").write_text("0 0.416667 0.375 0.5 0.5\n")
+    converted("yolo", source, tmp_path / "b", boxes=boxes)
+    np.testing.assert_array_equal(masks_of(tmp_path / "b")["0"], grid(inside=expected))

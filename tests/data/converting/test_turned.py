@@ -11,8 +11,7 @@ from tests.data.converting.exports import converted, grid, mask
 
 
 @pytest.mark.parametrize("upright", [True, False])
-@pytest.mark.parametrize("turn", range(1, 9))
-@pytest.mark.parametrize("side", [(8, 12), (8, 8)])
+@pytest.mark.parametrize(("turn", "side"), [*((turn, (8, 12)) for turn in range(1, 9)), (6, (8, 8))])
 def test_masks_fit_what_is_seen(turn: int, upright: bool, side: tuple[int, int], tmp_path: Path) -> None:
     values = grid(inside=255)[: side[0], : side[1]]
     stored = Image.fromarray(np.repeat(values[..., None], 3, 2))
