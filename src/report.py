@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="Arguments are positional, not KEY=VALUE; only files named result.json are read.",
     )
     parser.add_argument(
-        "experiment", type=Path, help="the folder of the experiment, such as experiments/upsampling, or its name"
+        "experiment",
+        type=Path,
+        help="the folder of the experiment, such as experiments/upsampling, or its name; or claims, which holds "
+        "experiments/claims.yaml against the committed results",
     )
     parser.add_argument(
         "roots", type=Path, nargs="*", help="folders of results (default: EXPERIMENT/results, outputs/sweeps/NAME)"
@@ -39,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="rows whose mIoU differs by less may be called equivalent (default: 1 point)",
     )
     options = parser.parse_args(arguments)
+    if str(options.experiment) == "claims":
+        print_claims()
+        return
     from fastfcn.reporting.comparison.report import build_report, write_report
 
     folder, output = places(options.experiment)
@@ -56,6 +63,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"no results yet; run {how_to_call('train')} -m experiment={report.name}", file=sys.stderr)
     for path in written:
         print(f"{path} ({path.stat().st_size / 1000:.0f} kB)")
+
+
+def print_claims() -> None:
+    """Say of every claim whether it is confirmed, refuted or undecided, and by what."""
+    from fastfcn.reporting.claims.deciding import decide_all
+    from fastfcn.reporting.claims.schema import read_claims
+
+    try:
+        findings = decide_all(read_claims(EXPERIMENTS), EXPERIMENTS)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    for finding in findings:
+        print(f"{finding.verdict}: {finding.claim.says} [{finding.claim.source}]\n    {finding.evidence}")
+    counts = Counter(finding.verdict for finding in findings)
+    print(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
 
 
 def places(given: Path) -> tuple[Path, Path]:
