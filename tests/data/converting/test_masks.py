@@ -98,6 +98,14 @@ def test_masks_are_found(images: str, labels: str, options: dict, tmp_path: Path
     assert [int(each.max()) for each in found.values()] == [0, 1]
 
 
+def test_folders_of_instances_and_of_pictures_are_left_out(tmp_path: Path) -> None:
+    source = masks(tmp_path / "source")
+    for folder in ("SegmentationObject", "SegmentationClassVisualization"):
+        image(source / folder / "0.jpg")
+    converted("masks", source, tmp_path / "out", classes=["a", "b"])
+    assert set(masks_of(tmp_path / "out")) == {"0", "1"}
+
+
 def test_equal_names_in_several_folders_are_told_apart(tmp_path: Path) -> None:
     for index, film in enumerate("ab"):
         image(tmp_path / f"source/images/{film}/0001.jpg")

@@ -22,7 +22,7 @@ from fastfcn.data.converting.mask_values import (
     values_of_list,
     values_of_map,
 )
-from fastfcn.data.converting.pairing import Pairs, by_name, by_pattern, is_labels
+from fastfcn.data.converting.pairing import Pairs, by_name, by_pattern, is_labels, is_neither
 from fastfcn.data.converting.tree import Tree
 from fastfcn.data.listing import shortened
 from fastfcn.data.palette import Colour
@@ -79,8 +79,9 @@ class Masks(Reader):
     def _pairs(self, tree: Tree) -> Pairs:
         if self.images is not None and self.masks is not None:
             return by_pattern(tree, self.images, self.masks)
-        masks = [path for path in tree.images if is_labels(tree.name_of(path))]
-        images = [path for path in tree.images if path not in set(masks)]
+        pictures = [path for path in tree.images if not is_neither(tree.name_of(path))]
+        masks = [path for path in pictures if is_labels(tree.name_of(path))]
+        images = sorted(set(pictures) - set(masks))
         if not images or not masks:
             raise ValueError(
                 f"{tree.root} has {len(images)} images and {len(masks)} masks, by the names of files and folders; say "

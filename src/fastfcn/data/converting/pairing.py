@@ -21,6 +21,7 @@ LABEL_WORDS = {
 }  # fmt: skip
 ATTACHED = re.compile(r"(?<=[a-z0-9])(annots?|masks?|labels?|_gt)$")  # as in trainannot
 WILDCARD = re.compile(r"(\*\*/?|\*|\?)")
+NEITHER = re.compile(r"SegmentationObject|Visuali[sz]ation", re.IGNORECASE)
 PREFERRED = ("labeltrainids", "labelids", "color", "instanceids")  # of the masks that Cityscapes has for an image
 
 Key = tuple[str, ...]
@@ -55,6 +56,11 @@ def is_labels(name: str) -> bool:
         if words & IMAGE_WORDS:
             return False
     return False
+
+
+def is_neither(name: str) -> bool:
+    """Tell whether a folder is of instances or of pictures of masks, as VOC and LabelMe have them."""
+    return any(NEITHER.search(folder) for folder in name.split("/")[:-1])
 
 
 def by_name(tree: Tree, images: Iterable[Path], labels: Sequence[Path]) -> Pairs:
