@@ -119,8 +119,8 @@ def installed(folder: Path) -> Path:
     return place / "bin" / "fastfcn"
 
 
-@pytest.mark.slow  # pip, and nine processes that import PyTorch
-def test_a_wheel_trains_sweeps_and_predicts_in_an_environment_of_its_own(tmp_path: Path) -> None:
+@pytest.mark.slow  # pip, and eleven processes that import PyTorch
+def test_a_wheel_trains_sweeps_predicts_and_exports_in_an_environment_of_its_own(tmp_path: Path) -> None:
     program = installed(tmp_path)
     away = tmp_path / "away"
     away.mkdir()
@@ -137,6 +137,16 @@ def test_a_wheel_trains_sweeps_and_predicts_in_an_environment_of_its_own(tmp_pat
     Image.new("RGB", (40, 30)).save(away / "image.png")
     call("predict", "checkpoint=run/checkpoints/best.ckpt", "images=image.png", "output=predictions")
     assert Image.open(away / "predictions/masks/image.png").size == (40, 30)
+    pytest.importorskip("onnxruntime", reason="the extra export is not installed")
+    call("export", "checkpoint=run/checkpoints/best.ckpt", "output=net.onnx", "compare=1", "rounds=0")
+    assert {path.name for path in away.glob("net.*")} == {
+        "net.onnx",
+        "net.onnx.certificate.json",
+        "net.onnx.certificate.md",
+    }
+    certificate = "certificate=net.onnx.certificate.json"
+    call("hub", "push", "checkpoint=run/checkpoints/best.ckpt", "repo=a/b", certificate, "output=pushed")
+    assert "pixels are given the same class" in (away / "pushed/README.md").read_text()
     processes = ("trainer=ddp", "devices=2", "trainer.accelerator=cpu", "recipe.batch_size=2")
     call("train", "-m", "experiment=upsampling", "row=jpu", "seed=0", *TINY_RUN, "recipe.epochs=1", *processes)
     job = away / "outputs/sweeps/upsampling/shapes/jpu/seed0"

@@ -75,8 +75,13 @@ def test_damaged_images_leave_no_submission(
     )
     for damaged in ("b.jpg", "c.png"):
         (images / damaged).rename(tmp_path / damaged)
+    (images / "sub").mkdir()
+    (images / "d.png").rename(images / "sub" / "d.png")
     predict("submission=ade20k")
-    assert zipfile.ZipFile(tmp_path / "out" / "submission.zip").namelist() == ["a.png", "d.png"]
+    with zipfile.ZipFile(tmp_path / "out" / "submission.zip") as archive:
+        assert archive.namelist() == ["a.png", "sub/d.png"]
+        labels = np.array(Image.open(archive.open("sub/d.png")))
+    np.testing.assert_array_equal(labels, np.array(Image.open(tmp_path / "out" / "masks" / "sub" / "d.png")) + 1)
     (tmp_path / "c.png").rename(images / "c.png")
     assert "and no submission.zip" in predict("submission=ade20k", code=1)
     left = [path for path in (tmp_path / "out").iterdir() if path.suffix == ".zip"]

@@ -13,6 +13,7 @@ from fastfcn import load_network
 from fastfcn.checkpoints import read_checkpoint
 from fastfcn.hub.contents import portable
 from fastfcn.hub.repository import CARD, CONFIG, WEIGHTS
+from fastfcn.prediction.journal import digest
 from tests.hub.serving import Hub
 
 REPO = "someone/tiny.net"
@@ -149,3 +150,25 @@ def test_the_scripts_take_an_address(hub: Hub, pushed, script, tmp_path: Path) -
     script("evaluate", f"checkpoint=hf-hub:{REPO}", "workers=0", "pictures=0", f"hydra.run.dir={tmp_path}/run")
     (commit,) = hub.repositories[REPO]
     assert json.loads((tmp_path / "run" / "result.json").read_text())["checkpoint"] == f"hf-hub:{REPO}@{commit}"
+
+
+def test_a_certificate_is_told_if_it_is_of_the_checkpoint(
+    hub: Hub, trained: Path, tmp_path: Path, script, fails
+) -> None:
+    path = trained / "checkpoints" / "best.ckpt"
+    told = {
+        "format": "fastfcn-certificate-1",
+        "engine": "ONNX Runtime 1.32",
+        "export": {"checkpoint": digest(path), "outputs": "logits", "precision": "int8"},
+        "parity": {"images": 8, "equal": 0.99991, "difference": 3e-5},
+        "score": {"data": "shapes", "split": "val", "checkpoint": 0.5, "file": 0.4975},
+    }
+    (tmp_path / "a.json").write_text(json.dumps(told))
+    push = ("push", f"checkpoint={path}", f"repo={REPO}", f"certificate={tmp_path}/a.json", f"output={tmp_path}/out")
+    script("hub", *push)
+    card = (tmp_path / "out" / CARD).read_text()
+    assert "Exported as logits in int8 and run by ONNX Runtime 1.32 on 8 images: 99.991 % of pixels" in card
+    assert "differ by 3.0e-05 of the largest; mIoU on shapes val: 49.75 %, 50.00 % for the checkpoint." in card
+    told["export"]["checkpoint"] = "0" * 64
+    (tmp_path / "a.json").write_text(json.dumps(told))
+    assert "is the certificate of another checkpoint" in fails("hub", *push)

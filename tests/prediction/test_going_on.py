@@ -112,6 +112,13 @@ def test_other_options_are_not_mixed_in(call, predicted: list[int], tmp_path: Pa
     assert len(predicted) == COUNT
 
 
+def test_more_processes_than_a_machine_has_places_for_are_refused(call, tmp_path: Path, capfd) -> None:
+    with pytest.raises(SystemExit):
+        call("devices=4096", "device=cpu")
+    assert "error: devices=4096, this machine has" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     "line", ['{"format": "x"}', "[" * 100_000, '{"format": "fastfcn-predictions-1", "settings": {}}\n3']
 )

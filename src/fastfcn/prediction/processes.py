@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import torch
 
+from fastfcn.machine import require_devices
+
 Result = TypeVar("Result")
 
 
@@ -17,7 +19,9 @@ def device_of(name: str, rank: int = 0, devices: int = 1) -> torch.device:
     gpus = torch.cuda.device_count()
     if name == "auto":
         name = "cuda" if gpus else "cpu"
-    if devices > 1 and name != "cpu":
+    if name == "cpu":
+        require_devices(name, devices=devices)
+    elif devices > 1:
         if name != "cuda" or devices > gpus:
             raise ValueError(f"devices={devices} with device={name}: this machine has {gpus} GPUs; take auto, or fewer")
         name = f"cuda:{rank}"
