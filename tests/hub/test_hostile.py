@@ -160,7 +160,8 @@ def test_a_repository_that_lacks_a_file(missing: str, hub: Hub, whole: Files) ->
 @pytest.mark.parametrize(
     "address",
     ["hf-hub:", "hf-hub:a", "hf-hub:a/b/c", "hf-hub:../b", "hf-hub:a/..", "hf-hub:a/b@", "hf-hub:a/b@../../x",
-     "hf-hub:/etc/passwd", "hf-hub:a/b\n", "hf-hub:a/b?x=1", "hf-hub:a/" + "b" * 100, "hf-hub:a--b/c", "hf-hub:~/b"],
+     "hf-hub:/etc/passwd", "hf-hub:a/b\n", "hf-hub:a/b?x=1", "hf-hub:a/" + "b" * 100, "hf-hub:a--b/c", "hf-hub:a/b..c",
+     "hf-hub:~/b"],
 )  # fmt: skip
 def test_addresses_that_are_none(address: str, hub: Hub) -> None:
     assert "is no hf-hub:OWNER/NAME" in refusal(lambda: read_checkpoint(address))

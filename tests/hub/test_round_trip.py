@@ -87,12 +87,17 @@ def test_what_names_a_machine_stays_on_it(hub: Hub, trained: Path, tmp_path: Pat
     told["data"]["root"] = told["recipe"]["cache"] = told["model"]["backbone"]["weights"] = "/home/someone/secret"
     told["classes"] = ["a|b", "<script>", *told["classes"][2:]]
     torch.save(content, tmp_path / "a.ckpt")
-    script("hub", "push", f"checkpoint={tmp_path}/a.ckpt", f"repo={REPO}", f"output={tmp_path}/out")
+    result = json.loads((trained / "result.json").read_text())
+    result["iou"] = dict(zip(told["classes"], result["iou"].values(), strict=True))
+    (tmp_path / "a.json").write_text(json.dumps(result))
+    push = ("push", f"checkpoint={tmp_path}/a.ckpt", f"repo={REPO}", f"results=[{tmp_path}/a.json]")
+    script("hub", *push, f"output={tmp_path}/out")
     assert hub.asked == []
     files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert set(files) == {CONFIG, WEIGHTS, CARD}
     assert not any(b"secret" in each or b"someone/secret" in each for each in files.values())
-    assert b"<script>" not in files[CARD]
+    assert b"| a&#124;b | " in files[CARD]
+    assert b"| &lt;script&gt; | " in files[CARD]
     told["data"]["test_split"] = "/home/someone/secret"
     torch.save(content, tmp_path / "b.ckpt")
     line = fails("hub", "push", f"checkpoint={tmp_path}/b.ckpt", f"repo={REPO}", f"output={tmp_path}/out2")
