@@ -1,6 +1,5 @@
 """Images padded for encoders that cannot take every size."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -99,4 +98,4 @@ def _shapes(maps: Maps, channels: int, height: int, width: int) -> list[tuple[in
 
 
 def _rounded(side: int, multiple: int) -> int:
-    return math.ceil(side / multiple) * multiple
+    return -(-side // multiple) * multiple
