@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from fastfcn.reporting.comparison.findings import findings
+from fastfcn.reporting.comparison.gallery import build_gallery, data_uri
 from fastfcn.reporting.comparison.report import Report, build_report, write_report
 from fastfcn.reporting.per_image import NAME, write_per_image
 from fastfcn.reporting.verdicts.evidence import Judged
@@ -58,6 +61,37 @@ def test_the_margin_is_an_option(experiment: Path) -> None:
     assert reported(experiment)[1].judgement.of("jpu", "dilated").word == "undecided"
     wide = reported(experiment, margin=9.0)[1].judgement.of("jpu", "dilated")
     assert wide.word == "equivalent"
+
+
+def test_the_cheapest_row_that_is_not_worse_is_named(experiment: Path) -> None:
+    """JPU takes 27.7 GFLOPs, dilation 62, and no upsampling 20."""
+    for path in (experiment / "results").glob("none/*/*"):
+        path.unlink()
+    for margin, sentence in {
+        9.0: "The cheapest row that is sure to lose less than 9 points against dilated: jpu (27.7 GFLOPs).",
+        0.1: "No row of fewer operations is sure to lose less than 0.1 points against dilated (62.0 GFLOPs).",
+    }.items():
+        report, judged = reported(experiment, margin=margin)
+        found = findings(report.tables[0], report.published, judged)
+        best = judged.judgement.verdicts[0].one
+        expected = sentence if best == "dilated" else "against jpu (27.7 GFLOPs)"
+        assert any(expected in each for each in found)
+
+
+def test_images_on_which_rows_differ_come_first(experiment: Path) -> None:
+    report, judged = reported(experiment)
+    order = sorted(judged.differing, key=lambda name: -judged.differing[name])
+    chosen = [order[0], *order[-7:]]
+    for line in report.tables[0].lines:
+        folder = line.runs[0].folder / "predictions"
+        folder.mkdir()
+        for index, name in enumerate(chosen):
+            Image.new("L", (8, 8), index).save(folder / f"{name}.png")
+    gallery = build_gallery(report.tables[0].lines, judged.differing)
+    assert gallery.rows[0][0].source == data_uri(
+        report.tables[0].lines[0].runs[0].folder / f"predictions/{order[0]}.png"
+    )
+    assert len(gallery.rows) == 6
 
 
 def test_results_without_images_are_as_they_were(experiment: Path) -> None:

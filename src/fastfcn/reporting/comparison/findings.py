@@ -8,6 +8,7 @@ from fastfcn.reporting.comparison.published import Published
 from fastfcn.reporting.comparison.speed import Speeds
 from fastfcn.reporting.comparison.table import Table
 from fastfcn.reporting.verdicts.evidence import NOT_JUDGED, Judged
+from fastfcn.reporting.verdicts.judging import Judgement, not_worse
 from fastfcn.reporting.verdicts.wording import published_sentence
 from fastfcn.reporting.verdicts.wording import sentences as verdict_sentences
 
@@ -16,6 +17,7 @@ def findings(table: Table, published: Published, judged: Judged = NOT_JUDGED) ->
     """State the verdicts, or else the measured order, and whether each published order is the same."""
     judgement = judged.judgement
     sentences = [] if judgement is None else verdict_sentences(judgement)
+    sentences += [_cheapest(table, judgement)] if judgement is not None and len(table.lines) > 1 else []
     sentences += [published_sentence(each) for each in judged.published]
     sentences += [f"No verdict on {label}: {reason}." for label, reason in judged.reasons.items() if judgement]
     if len(table.lines) > 1:
@@ -27,6 +29,18 @@ def findings(table: Table, published: Published, judged: Judged = NOT_JUDGED) ->
     if table.missing:
         sentences.append(f"Without a result: {', '.join(missing.row for missing in table.missing)}.")
     return sentences
+
+
+def _cheapest(table: Table, judgement: Judgement) -> str:
+    """Name the row of the fewest operations that is not worse than the best by the margin or more."""
+    best = next(line.label for line in ranked(table.lines) if line.label in judgement.samples)
+    sure = not_worse(judgement, best)
+    row = min((line for line in table.lines if line.label in sure), key=lambda line: line.runs[0].result.gflops)
+    margin = f"{judgement.margin:g} {'point' if judgement.margin == 1 else 'points'}"
+    cost = f"{row.runs[0].result.gflops:.1f} GFLOPs"
+    if row.label == best:
+        return f"No row of fewer operations is sure to lose less than {margin} against {best} ({cost})."
+    return f"The cheapest row that is sure to lose less than {margin} against {best}: {row.label} ({cost})."
 
 
 def _caution(table: Table, judged: Judged) -> str:

@@ -3,7 +3,7 @@
 import base64
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,14 +37,18 @@ class Gallery:
     legend: tuple[tuple[str, str], ...]
 
 
-def build_gallery(lines: Sequence[Line]) -> Gallery | None:
-    """Collect the pictures of the first seed of every row; None where no run has kept any."""
+def build_gallery(lines: Sequence[Line], differing: Mapping[str, float] | None = None) -> Gallery | None:
+    """Collect the pictures of the first seed of every row; None where no run has kept any.
+
+    Of those that most rows have, the images on which the rows differ most come first, if `differing` tells.
+    """
+    apart = {name.replace("/", "_"): amount for name, amount in (differing or {}).items()}
     folders = {line.label: line.runs[0].folder for line in lines}
     counts = Counter(path.stem for folder in folders.values() for path in _pictures(folder / PREDICTIONS))
-    names = sorted(counts, key=lambda name: (-counts[name], name))[:COUNT]
+    names = sorted(counts, key=lambda name: (-counts[name], -apart.get(name, 0), name))[:COUNT]
     if not names:
         return None
-    rows = tuple(tuple(_panels(name, folders)) for name in sorted(names))
+    rows = tuple(tuple(_panels(name, folders)) for name in (names if apart else sorted(names)))
     return Gallery(rows, _legend(lines))
 
 

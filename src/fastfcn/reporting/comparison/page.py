@@ -97,7 +97,7 @@ def _section(name: str, table: Table, judged: Judged, report: "Report") -> Secti
         front=front,
         curves=curves,
         faults=list(dict.fromkeys(faults)),
-        gallery=build_gallery(table.lines) if shown else None,
+        gallery=build_gallery(table.lines, judged.differing) if shown else None,
         hidden=has_pictures(table.lines) and not shown,
         iou={line.label: line.iou for line in table.lines},
         best=order[0].label,

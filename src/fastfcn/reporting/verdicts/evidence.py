@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastfcn.reporting.comparison.cells import Grid
 from fastfcn.reporting.comparison.order import overlap
@@ -34,6 +35,13 @@ class Evidence:
     reasons: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     resampling: Resampling | None = None
+    right: list[NDArray[np.float64]] = field(default_factory=list)  # share of each image's pixels, by row
+
+    @property
+    def differing(self) -> dict[str, float]:
+        """By how much the shares of right pixels of the rows lie apart, by image."""
+        apart = np.ptp(np.stack(self.right), axis=0)
+        return dict(zip(self.names, apart.tolist(), strict=True))
 
     def add(self, line: Line) -> None:
         """Read the images of a row's runs; what does not fit is told in `reasons`."""
@@ -48,6 +56,7 @@ class Evidence:
                 return
         assert self.resampling is not None
         self.samples[line.label] = self.resampling.sample(seeds)
+        self.right.append(seeds[0].correct.sum(1) / np.maximum(seeds[0].truth.sum(1), 1))
 
     def _counts(self, run: Run) -> Counts:
         images = read_per_image(run.folder / NAME, len(run.result.iou))
@@ -71,11 +80,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Judged:
-    """A table's judgement, None where no row has its images; the verdicts on published numbers; who is left out."""
+    """A table's judgement, None where no row has its images; the verdicts on published numbers; who is left out.
+
+    `differing` says of every image how far the first seeds of the rows lie apart in their shares of right pixels.
+    """
 
     judgement: Judgement | None = None
     published: tuple[Verdict, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
+    differing: Mapping[str, float] = field(default_factory=dict)
 
     def is_open(self, one: Line, other: Line) -> bool:
         """Tell whether it is open which of two rows is better; without a verdict, if the ranges of seeds overlap."""
@@ -112,4 +125,4 @@ def judge_lines(lines: Sequence[Line], *, margin: float = MARGIN) -> Judged:
         return Judged(reasons=evidence.reasons)
     judgement = judge(evidence.samples, images=len(evidence.names), margin=margin)
     known = {line.label: line.comparable for line in lines if line.comparable is not None}
-    return Judged(judgement, tuple(judge_published(judgement, known)), evidence.reasons)
+    return Judged(judgement, tuple(judge_published(judgement, known)), evidence.reasons, evidence.differing)

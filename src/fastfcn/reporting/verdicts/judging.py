@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import stdtrit
 
 from fastfcn.reporting.verdicts.inference import LEVEL, Differences, Floats, holm, pooled_variance
 from fastfcn.reporting.verdicts.sampling import Sample
@@ -72,6 +73,20 @@ def judge(samples: Mapping[str, Sample], *, images: int, margin: float = MARGIN)
         for index, each in enumerate(verdicts)
     ]
     return Judgement(samples, images, margin, freedom > 0, tuple(found))
+
+
+def not_worse(judgement: Judgement, than: str) -> list[str]:
+    """Name the rows that surely lose less than the margin against one, corrected for the number of rows."""
+    pairs = [each for each in judgement.verdicts if than in (each.one, each.other)]
+    level = LEVEL / max(len(pairs), 1)
+    sure = [each for each in pairs if judgement.seeds_known and _loss(each, than, level) < judgement.margin]
+    return [than, *(each.one if each.other == than else each.other for each in sure)]
+
+
+def _loss(verdict: Verdict, than: str, level: float) -> float:
+    """Return the most, in points, that the other row of a verdict may lose against `than`."""
+    lead = verdict.difference if verdict.one == than else -verdict.difference
+    return lead + float(stdtrit(verdict.freedom, 1 - level)) * verdict.error
 
 
 def judge_classes(judgement: Judgement, one: str, other: str, classes: Sequence[str]) -> dict[str, Verdict]:
