@@ -1,7 +1,6 @@
 """One training run, from a composed configuration to its folder of results."""
 
 import logging
-import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from omegaconf import DictConfig
 
 from fastfcn.allocation import keep_freed_memory
@@ -38,6 +36,7 @@ from fastfcn.tracking.images import ValidationImages
 from fastfcn.tracking.logging import Logging, close_loggers
 from fastfcn.training.callbacks import recipe_callbacks, training_callbacks
 from fastfcn.training.class_weights import build_loss
+from fastfcn.training.company import ending_together, follow_launcher, watched
 from fastfcn.training.conclusion import Parts, conclude
 from fastfcn.training.config import RunConfig, read_config
 from fastfcn.training.lock import alone_in
@@ -62,6 +61,7 @@ log = logging.getLogger(__name__)
 def train(config: DictConfig, run_dir: Path) -> None:
     """Train as `config` says and leave config.yaml, checkpoints, metrics and result.json in `run_dir`."""
     started = time.perf_counter()
+    follow_launcher()
     quieten_libraries()
     keep_freed_memory()
     settings = read_config(config)
@@ -90,23 +90,15 @@ def _train(config: DictConfig, settings: RunConfig, run_dir: Path, started: floa
     exit_code = 1
     try:
         path = None if resumed is None else resumed.path
-        parts.trainer.fit(parts.module, datamodule=parts.loaders, ckpt_path=path, weights_only=True)
-        conclude(parts, protocol, settings, run_dir, started)
+        with ending_together(parts.trainer):
+            parts.trainer.fit(parts.module, datamodule=parts.loaders, ckpt_path=path, weights_only=True)
+            conclude(parts, protocol, settings, run_dir, started)
         exit_code = 0
-    except Preempted:  # of which the other processes know
+    except Preempted:
         exit_code = PREEMPTED
-        raise
-    except BaseException:
-        stop_other_processes(parts.trainer)
         raise
     finally:
         close_loggers(parts.trainer.loggers, exit_code)
-
-
-def stop_other_processes(trainer: L.Trainer) -> None:
-    """End the processes that DDP started here: without this one they would wait for it forever."""
-    if isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
-        trainer.strategy.launcher.kill(signal.SIGKILL)
 
 
 def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None = None) -> Parts:
@@ -231,7 +223,7 @@ def build_trainer(settings: RunConfig, run_dir: Path, *, loggers: list[Logger], 
         num_sanity_val_steps=0,
         enable_model_summary=False,
     )
-    return trainer
+    return watched(trainer)
 
 
 def _options(node: dict[str, Any]) -> dict[str, Any]:
