@@ -1,5 +1,6 @@
 """Ranges of Lightning's Trainer options, which its signature does not state."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import with_config
@@ -8,14 +9,22 @@ from typing_extensions import TypedDict
 from fastfcn.fitting import OPEN
 from fastfcn.options import AtLeastOne, Count, NotNegative, holds
 
+PARALLEL = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
+
 
 def _some(value: Any) -> bool:
     return value is None or (type(value) is int and value >= 1) or (type(value) is float and 0 < value <= 1)
 
 
+def _is_parallel(value: Any) -> bool:
+    """Leave out FSDP and DeepSpeed, whose checkpoints are not those that the suite reads."""
+    return isinstance(value, Mapping) or value in PARALLEL
+
+
 Batches = Annotated[Any, holds("1 or more batches, or a fraction such as 0.5", _some)]
 Steps = Annotated[int, holds("1 or more, or -1 for no limit", lambda value: value == -1 or value >= 1)]
 Off = Annotated[bool, holds("false: the suite's runs need what it switches off", lambda value: not value)]
+Strategy = Annotated[Any, holds("auto or ddp (trainer=ddp has its options)", _is_parallel)]
 On = Annotated[bool, holds("true: the suite's runs need it", bool)]
 
 
@@ -24,9 +33,9 @@ class EvaluationTrainer(TypedDict):
     """The trainer of conf/evaluate.yaml. What is not here goes to Lightning as it is."""
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
-    precision: Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "bf16", 16, 32, 64]
     limit_test_batches: NotRequired[Batches]
     enable_progress_bar: NotRequired[bool]
+    strategy: NotRequired[Strategy]
     fast_dev_run: NotRequired[Off]
     barebones: NotRequired[Off]
     inference_mode: NotRequired[bool]
@@ -36,6 +45,7 @@ class EvaluationTrainer(TypedDict):
 class TrainingTrainer(EvaluationTrainer):
     """The trainer of conf/trainer/*.yaml."""
 
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "bf16", 16, 32, 64]
     accumulate_grad_batches: AtLeastOne
     check_val_every_n_epoch: AtLeastOne
     log_every_n_steps: AtLeastOne
