@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from fastfcn.checkpoints import build_network, load_network, network_of, read_checkpoint
 from fastfcn.composition import plain
-from fastfcn.data.dataset import Sample
 from fastfcn.description import Description
+from fastfcn.evaluation.batching import Batch
 from fastfcn.evaluation.module import EvaluationModule
 from fastfcn.evaluation.protocols import FullImage
 from fastfcn.evaluation.sliding import SlidingWindow
@@ -104,7 +104,7 @@ def test_in_evaluation(network: Segmenter, seen: list[Tensor], image: np.ndarray
     module = EvaluationModule(network, FullImage(), num_classes=5, absent="skip")
     module._trainer = SimpleNamespace(world_size=1, global_rank=0)
     with torch.no_grad():
-        module.test_step(Sample(uint8(image), torch.zeros(1, 48, 64)), 0)
+        module.test_step([Batch(uint8(image), [torch.zeros(48, 64)], [0])], 0)
     assert torch.allclose(seen[0][0], by_timm("test_resnet", image), atol=1e-6)
 
 

@@ -13,6 +13,7 @@ from fastfcn.data.augmentation import to_sample
 from fastfcn.data.dataset import Sample, SegmentationData, Split, UInt8
 from fastfcn.data.loading import EvaluationSamples, worker_options
 from fastfcn.data.sampling import EvaluationShare
+from fastfcn.evaluation.batching import Batch, BySize
 from fastfcn.evaluation.metrics import Scores, SegmentationScores
 from fastfcn.evaluation.per_image import Cells, ImageConfusions
 from fastfcn.evaluation.protocols import Protocol
@@ -21,7 +22,7 @@ from fastfcn.reporting.pictures import comparison, save_picture
 
 
 class EvaluationModule(L.LightningModule):
-    """Scores whole images, one at a time, at their own size."""
+    """Scores whole images at their own size."""
 
     def __init__(
         self,
@@ -40,11 +41,19 @@ class EvaluationModule(L.LightningModule):
         self.pictures = pictures
         self.scores: Scores | None = None
         self.per_image: dict[int, Cells] = {}
+        self._seen = 0  # images of this process
 
-    def test_step(self, batch: Sample, batch_idx: int) -> None:
-        """Compare one image's prediction with its mask."""
-        labels = self.protocol.labels(self.network, self.network.normalise(batch.image))
-        self._note(batch, labels, batch_idx * self.trainer.world_size + self.global_rank)
+    def on_test_epoch_start(self) -> None:
+        """Begin with this process's first image."""
+        self._seen = 0
+
+    def test_step(self, batches: list[Batch], batch_idx: int) -> None:
+        """Compare the predictions with the masks, image by image."""
+        for batch in batches:
+            labels = self.protocol.labels(self.network, self.network.normalise(batch.images))
+            for place, sample, predicted in batch.each(labels):
+                self._note(sample, predicted, (self._seen + place) * self.trainer.world_size + self.global_rank)
+        self._seen += sum(len(batch.places) for batch in batches)
 
     def _note(self, sample: Sample, labels: Tensor, index: int) -> None:
         """Count the pixels of image `index` of the split."""
@@ -85,17 +94,22 @@ def to_array(tensor: Tensor) -> UInt8:
 
 
 class EvaluationLoader(L.LightningDataModule):
-    """Every image of a split exactly once, whatever the number of processes."""
+    """Every image of a split exactly once, whatever the number of processes; see BySize for `pad_to`."""
 
-    def __init__(self, data: SegmentationData, split: str, *, workers: int) -> None:
+    def __init__(
+        self, data: SegmentationData, split: str, *, workers: int, batch_size: int = 1, pad_to: int | None = None
+    ) -> None:
         super().__init__()
         self.split = data.split(split)
         self.workers = workers
+        self.batch_size = batch_size
+        self.collate = BySize(pad_to)
 
     def test_dataloader(self) -> DataLoader[Sample]:
-        """Return whole images, one a batch."""
+        """Return whole images."""
         trainer = self.trainer
         assert trainer is not None
         share = EvaluationShare(len(self.split), rank=trainer.global_rank, world_size=trainer.world_size)
         samples = EvaluationSamples(self.split, to_sample)
-        return DataLoader(samples, batch_size=1, sampler=share, **worker_options(self.workers))
+        options = worker_options(self.workers)
+        return DataLoader(samples, self.batch_size, sampler=share, collate_fn=self.collate, **options)

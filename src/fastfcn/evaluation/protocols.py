@@ -6,12 +6,14 @@ from torch import Tensor
 
 from fastfcn.evaluation.argmax import resized_argmax
 from fastfcn.models.inference import Network
+from fastfcn.models.layers.resize import resize
 
 
 class Protocol(ABC):
     """Turns a normalised image (1, C, H, W) of any size into class scores or labels; metrics' keys end in `name`."""
 
     name: str
+    several = False  # images of one size at once
 
     @abstractmethod
     def scores(self, network: Network, images: Tensor) -> Tensor:
@@ -23,16 +25,17 @@ class Protocol(ABC):
 
 
 class FullImage(Protocol):
-    """One pass over the whole image at its own size."""
+    """One pass over the whole image at its own size; takes images of one size together, (B, C, H, W)."""
 
     name = "full"
+    several = True
 
     def scores(self, network: Network, images: Tensor) -> Tensor:
-        """Return the network's logits."""
-        logits: Tensor = network(images).logits
-        return logits
+        """Return the network's logits, resized in float32."""
+        logits: Tensor = network(images, upsample=False).logits.float()
+        return resize(logits, (images.shape[-2], images.shape[-1]), align_corners=network.align_corners)
 
     def labels(self, network: Network, images: Tensor) -> Tensor:
         """Return the classes of the network's logits, which are resized some classes at a time."""
-        logits: Tensor = network(images, upsample=False).logits
+        logits: Tensor = network(images, upsample=False).logits.float()
         return resized_argmax(logits, (images.shape[-2], images.shape[-1]), align_corners=network.align_corners)

@@ -27,11 +27,13 @@ from fastfcn.files import require_folders, write_atomically
 from fastfcn.machine import require_devices
 from fastfcn.numerics import set_numerics
 from fastfcn.options import AtLeastOne, Count, Name, Workers
+from fastfcn.prediction.predictor import Precision
 from fastfcn.reporting.pictures import legend, save_picture
 from fastfcn.reporting.result import build_result, write_result
 from fastfcn.reporting.schema import read_result
 from fastfcn.reporting.tables import print_scores
 from fastfcn.trainer_options import EvaluationTrainer
+from fastfcn.training.company import ending_together, follow_launcher, watched
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,9 @@ class EvaluationConfig:
     absent: Literal["skip", "zero"]
     pictures: Count
     workers: Workers
+    batch_size: AtLeastOne
+    pad_to: AtLeastOne | None
+    precision: Precision
     optimize: bool
     devices: AtLeastOne
     trainer: EvaluationTrainer
@@ -61,6 +66,7 @@ class EvaluationConfig:
 def evaluate(config: DictConfig, run_dir: Path) -> None:
     """Score config.checkpoint and write result.json, and pictures, into `run_dir`."""
     started = time.perf_counter()
+    follow_launcher()
     quieten_libraries()
     keep_freed_memory()
     content = without_training(config)
@@ -74,9 +80,16 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     data = open_data_for(subject.classes, subject.data, settings.data, class_map=settings.class_map)
     subject.network.statistics.require(data.channels, f"those of data={data.name}")
     split = settings.split or data.val_split
-    loader = EvaluationLoader(data, split, workers=settings.workers)
+    loader = EvaluationLoader(
+        data, split, workers=settings.workers, batch_size=settings.batch_size, pad_to=settings.pad_to
+    )
     require_labelled(data, split, SCORING)
     protocol = build_protocol(settings.protocol, subject.sizes)
+    if not protocol.several and (settings.batch_size > 1 or settings.pad_to is not None):
+        raise ValueError(
+            "batch_size and pad_to are for whole images, protocol=full; of windows, which have one size, protocol.batch= "
+            "go through the network together"
+        )
     if settings.class_map is not None:
         protocol = MappedProtocol(protocol, map_classes(subject.classes, data.classes, settings.class_map))
     module = EvaluationModule(
@@ -87,11 +100,17 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
         pictures=Pictures(run_dir / "pictures", loader.split, data, count=settings.pictures),
     )
     trainer: L.Trainer = build(
-        settings.trainer, "trainer", devices=settings.devices, logger=False, use_distributed_sampler=False
+        settings.trainer,
+        "trainer",
+        devices=settings.devices,
+        precision=settings.precision,
+        logger=False,
+        use_distributed_sampler=False,
     )
     if settings.pictures:
         require_folders(run_dir / "pictures")
-    trainer.test(module, datamodule=loader, verbose=False)
+    with ending_together(watched(trainer)):
+        trainer.test(module, datamodule=loader, verbose=False)
     if trainer.is_global_zero:
         scores = module.scores
         assert scores is not None
