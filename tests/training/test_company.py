@@ -32,10 +32,15 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Exit codes that a watch would have ended this process with, sooner than it does."""
     codes: list[int] = []
     monkeypatch.setattr(company, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(company, "GRACE_SECONDS", 0.02)
     monkeypatch.setattr(company, "LINK_SECONDS", 0.5)
     monkeypatch.setattr(company.os, "_exit", codes.append)
     return codes
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave no time to fail by itself."""
+    monkeypatch.setattr(company, "GRACE_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -75,6 +80,7 @@ def test_the_first_tells_who_was_killed(launcher: Launcher, ends: list[int]) -> 
     assert ends == []
 
 
+@pytest.mark.usefixtures("impatient")
 def test_one_that_waits_for_ever_is_ended(launcher: Launcher, ends: list[int], capfd) -> None:
     launcher.procs[1].kill()
     assert launcher.launch(until(ends)) == "returned"
@@ -83,11 +89,17 @@ def test_one_that_waits_for_ever_is_ended(launcher: Launcher, ends: list[int], c
     assert launcher.procs[0].wait(5) == -signal.SIGKILL
 
 
-def test_one_that_failed_has_spoken_for_itself(launcher: Launcher, ends: list[int], capfd) -> None:
+def test_one_that_failed_has_spoken_for_itself(launcher: Launcher, ends: list[int]) -> None:
     launcher.procs[1].communicate(b"1\n")
     with pytest.raises(SystemExit) as exit_info:
         launcher.launch(closed)
     assert exit_info.value.code == 1
+    assert ends == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_so_has_one_that_another_waits_for(launcher: Launcher, ends: list[int], capfd) -> None:
+    launcher.procs[1].communicate(b"1\n")
     assert launcher.launch(until(ends)) == "returned"
     assert ends == [1]
     assert capfd.readouterr().err == ""
@@ -111,6 +123,7 @@ def test_failures_of_ones_own_are_left_alone(launcher: Launcher, ends: list[int]
     assert [process.wait(5) for process in launcher.procs] == [-signal.SIGKILL] * 2
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("rank", [1, 2])
 def test_when_the_first_is_killed_one_of_the_others_tells(
     rank: int, ends: list[int], monkeypatch: pytest.MonkeyPatch, capfd

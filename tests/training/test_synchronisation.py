@@ -144,6 +144,7 @@ def test_lightning_uses_it_on_several_gpus(
     settings = read_config(composed(*TINY_RUN, f"devices={devices}"))
     given: list[object] = []
     monkeypatch.setattr(synchronisation, "CUDAAccelerator", SimpleNamespace(is_available=lambda: gpus))
-    monkeypatch.setattr(run, "build", lambda *_, plugins, **__: given.extend(plugins))
+    trainer = SimpleNamespace(strategy=SimpleNamespace(launcher=None))
+    monkeypatch.setattr(run, "build", lambda *_, plugins, **__: given.extend(plugins) or trainer)
     run.build_trainer(settings, tmp_path, loggers=[], callbacks=[])
     assert sum(isinstance(each, SynchronisedBatchNorm) for each in given) == count

@@ -87,8 +87,8 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     protocol = build_protocol(settings.protocol, subject.sizes)
     if not protocol.several and (settings.batch_size > 1 or settings.pad_to is not None):
         raise ValueError(
-            "batch_size and pad_to are for whole images, protocol=full; of windows, which have one size, protocol.batch= "
-            "go through the network together"
+            "batch_size and pad_to are for whole images, protocol=full; of windows, protocol.batch= go through the "
+            "network together"
         )
     if settings.class_map is not None:
         protocol = MappedProtocol(protocol, map_classes(subject.classes, data.classes, settings.class_map))
