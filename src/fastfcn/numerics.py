@@ -1,4 +1,4 @@
-"""How exactly GPUs compute in float32, and by which algorithms."""
+"""How exactly networks are computed: GPUs' float32, and half precision."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,6 +6,9 @@ from typing import Literal
 import torch
 
 from fastfcn.composition import Node, build
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]  # Lightning's names
+HALVES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,8 @@ def set_numerics(node: Node) -> None:
     """Build the node at `numerics` and apply it."""
     numerics: Numerics = build(node, "numerics")
     numerics.apply()
+
+
+def autocast(precision: Precision, device: torch.device) -> torch.autocast:
+    """Return the context in which a network computes in `precision` on `device`."""
+    return torch.autocast(device.type, HALVES.get(precision), enabled=precision in HALVES)

@@ -14,6 +14,7 @@ from fastfcn.benchmarking.timing import interleave
 from fastfcn.data.dataset import IGNORE
 from fastfcn.models.features import Prediction
 from fastfcn.models.layers.encoding import Encoding
+from fastfcn.models.segmenter import Segmenter
 from fastfcn.training.losses import SegmentationLoss
 
 TINY = ("model.backbone.name=tu-test_resnet", "+suggested.width=16", "size=64", "classes=5", "rounds=1")
@@ -55,8 +56,10 @@ def test_forward(measured, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_train(measured) -> None:
-    content = measured("what=train", "models=[encnet_jpu]", "batch=2", "what.checkpoint_backbone=true")
+    options = ("batch=2", "what.checkpoint_backbone=true", "what.precisions=[bf16-mixed]")
+    content = measured("what=train", "models=[encnet_jpu]", *options)
     plain, own = content["models"]
+    assert {row["precision"] for row in (plain, own)} == {"bf16-mixed"}
     assert (plain["path"], own["path"]) == ("plain", "own")
     for row in (plain, own):
         parts = row["milliseconds"]
@@ -64,6 +67,22 @@ def test_train(measured) -> None:
             sum(parts[name]["median"] for name in ("forward", "loss", "backward", "optimiser")), rel=1e-3
         )
         assert 0 < row["metric_share_of_validation"] < 10
+
+
+def test_a_network_is_timed_in_the_precision_that_its_row_says(measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.dtype] = []
+    forward = Segmenter.forward
+
+    def watched(network: Segmenter, *arguments: Any, **options: Any) -> Prediction:
+        prediction = forward(network, *arguments, **options)
+        seen.append(prediction.presence.dtype)
+        return prediction
+
+    monkeypatch.setattr(Segmenter, "forward", watched)
+    paths = ("what.paths=[eager]", "what.precisions=[32-true,bf16-mixed]")
+    rows = measured("models=[encnet_jpu]", *paths)["models"]
+    assert [row["precision"] for row in rows] == ["32-true", "bf16-mixed"]
+    assert seen[-2:] == [torch.float32, torch.bfloat16]
 
 
 def test_encoding(measured) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from fastfcn.benchmarking.timing import Timing, interleave, matrix_products, pro
 from fastfcn.console import plain_console
 from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.numerics import Precision, autocast
 from fastfcn.options import NOT_EMPTY
 from fastfcn.reporting.result import describe, gflops_by_part
 
@@ -29,25 +30,33 @@ class Subject:
 
     entry: str
     path: str
+    precision: Precision
     network: Network
     parameters: int
     gflops: dict[str, float]
     description: dict[str, Any]
 
+    def forward(self, images: Tensor) -> object:
+        """Pass images (B, C, H, W) in the precision asked for."""
+        with autocast(self.precision, images.device):
+            return self.network(images)
+
 
 Paths = Annotated[tuple[Literal["plain", "eager", "fast"], ...], NOT_EMPTY]
+Precisions = Annotated[tuple[Precision, ...], NOT_EMPTY]
 
 
 class ForwardBenchmark(Benchmark):
-    """Measures forward passes of the networks in `models`, in turn, on one or more `paths`.
+    """Measures forward passes of the networks in `models`, in turn, on one or more `paths` in one or more `precisions`.
 
     `fast` is what evaluate.py and predict.py run; `eager` the network as it was trained, auxiliary head included;
     `plain` that with the Encoding layer expanded, as in the authors' code. The peak that shares refer to is the
     fastest float32 matrix product of several, measured in the same rounds.
     """
 
-    def __init__(self, *, paths: Paths, compiled: bool) -> None:
+    def __init__(self, *, paths: Paths, precisions: Precisions, compiled: bool) -> None:
         self.paths = paths
+        self.precisions = precisions
         self.compiled = compiled
 
     def run(self, config: DictConfig, folder: Path) -> None:
@@ -55,13 +64,16 @@ class ForwardBenchmark(Benchmark):
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         images = cache(lambda channels: torch.randn(config.batch, channels, config.size, config.size, device=device))
         subjects = [
-            self._subject(entry, path, model, config, device)
+            self._subject(entry, path, precision, model, config, device)
             for entry, model in model_configs(config).items()
             for path in self.paths
+            for precision in self.precisions
         ]
         with torch.inference_mode():
             works: dict[str, Callable[[], object]] = {
-                f"{subject.entry} {subject.path}": _pass(subject.network, images(subject.network.statistics.channels))
+                f"{subject.entry} {subject.path} {subject.precision}": partial(
+                    subject.forward, images(subject.network.statistics.channels)
+                )
                 for subject in subjects
             }
             for work in works.values():
@@ -85,7 +97,13 @@ class ForwardBenchmark(Benchmark):
         )
 
     def _subject(
-        self, entry: str, path: str, model: dict[str, Any], config: DictConfig, device: torch.device
+        self,
+        entry: str,
+        path: str,
+        precision: Precision,
+        model: dict[str, Any],
+        config: DictConfig,
+        device: torch.device,
     ) -> Subject:
         network: Segmenter = build_entry(model, config.classes).to(device)
         description = describe(network)
@@ -98,11 +116,7 @@ class ForwardBenchmark(Benchmark):
         ready: Network = network
         if path == "fast":
             ready = FastSegmenter(network, compile_after=0 if self.compiled else None)
-        return Subject(entry, path, ready, parameters, counts, description)
-
-
-def _pass(network: Network, images: Tensor) -> Callable[[], object]:
-    return lambda: network(images)
+        return Subject(entry, path, precision, ready, parameters, counts, description)
 
 
 def _row(subject: Subject, timing: Timing, memory: int | None, batch: int, peak: float) -> dict[str, Any]:
@@ -110,6 +124,7 @@ def _row(subject: Subject, timing: Timing, memory: int | None, batch: int, peak:
     return {
         "model": subject.entry,
         "path": subject.path,
+        "precision": subject.precision,
         **subject.description,
         "parameters": subject.parameters,
         "gflops": subject.gflops["total"],
@@ -128,7 +143,7 @@ def _table(rows: list[dict[str, Any]], config: DictConfig, device: torch.device,
         f"{torch.get_num_threads()} threads, peak {peak:.0f} GFLOP/s"
     )
     table = Table(title=title)
-    for name in ("model", "path"):
+    for name in ("model", "path", "precision"):
         table.add_column(name, overflow="fold")
     for name in ("GFLOPs", "ms, median (range)", "FPS", "memory, MB", "of peak"):
         table.add_column(name, justify="right")
@@ -137,8 +152,9 @@ def _table(rows: list[dict[str, Any]], config: DictConfig, device: torch.device,
         table.add_row(
             row["model"],
             row["path"],
+            row["precision"],
             f"{row['gflops']:.1f}",
-            f"{latency['median']:.0f} ({latency['min']:.0f}-{latency['max']:.0f})",
+            f"{latency['median']:.1f} ({latency['min']:.1f}-{latency['max']:.1f})",
             f"{row['fps']:.2f}",
             "?" if memory is None else f"{memory / 1e6:.0f}",
             f"{row['share_of_peak']:.0%}",

@@ -21,6 +21,7 @@ from fastfcn.composition import build, plain
 from fastfcn.data.dataset import IGNORE
 from fastfcn.evaluation.metrics import SegmentationScores
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.numerics import Precision, autocast
 from fastfcn.options import NOT_EMPTY
 from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.optimisers import build_optimiser, parameter_groups
@@ -36,6 +37,7 @@ class Subject:
 
     entry: str
     path: str
+    precision: Precision
     network: Segmenter
     loss: SegmentationLoss
     optimiser: torch.optim.Optimizer
@@ -44,18 +46,21 @@ class Subject:
     memory: int | None = None
 
 
-Paths = Annotated[tuple[Literal["plain", "own"], ...], NOT_EMPTY]
+Paths = Annotated[tuple[Literal["plain", "own", "compiled"], ...], NOT_EMPTY]
+Precisions = Annotated[tuple[Precision, ...], NOT_EMPTY]
 
 
 class TrainBenchmark(Benchmark):
     """Measures training and validation steps of the networks in `models`, in turn, on random images, by part.
 
     `own` is the suite's step; `plain` has the Encoding layer expanded and the loss on full-size logits of the whole
-    batch. Memory is that of activations: weights, gradients and the optimiser's state are there before.
+    batch; `compiled` is `own` with recipe.channels_last and recipe.compile. Memory is that of activations: weights,
+    gradients and the optimiser's state are there before.
     """
 
-    def __init__(self, *, paths: Paths, checkpoint_backbone: bool) -> None:
+    def __init__(self, *, paths: Paths, precisions: Precisions, checkpoint_backbone: bool) -> None:
         self.paths = paths
+        self.precisions = precisions
         self.checkpoint_backbone = checkpoint_backbone
 
     def run(self, config: DictConfig, folder: Path) -> None:
@@ -65,9 +70,10 @@ class TrainBenchmark(Benchmark):
         masks = torch.randint(0, config.classes, (config.batch, config.size, config.size), device=device)
         masks[:, : config.size // 10] = IGNORE
         subjects = [
-            self._subject(entry, path, model, config, device)
+            self._subject(entry, path, precision, model, config, device)
             for entry, model in model_configs(config).items()
             for path in self.paths
+            for precision in self.precisions
         ]
         for number in range(config.rounds + 1):
             for subject in subjects:
@@ -80,18 +86,27 @@ class TrainBenchmark(Benchmark):
         )
 
     def _subject(
-        self, entry: str, path: str, model: dict[str, Any], config: DictConfig, device: torch.device
+        self,
+        entry: str,
+        path: str,
+        precision: Precision,
+        model: dict[str, Any],
+        config: DictConfig,
+        device: torch.device,
     ) -> Subject:
         network = build_entry(model, config.classes).to(device).train()
         if path == "plain":
             expand_encodings(network)
         elif self.checkpoint_backbone:
             network.backbone.checkpoint_activations()
+        if path == "compiled":
+            network.to(memory_format=torch.channels_last)
+            network.compile()
         node = plain(config.loss)
         loss = build({**node, "_target_": PLAIN} if path == "plain" else node, "loss").to(device)
         optimiser = build_optimiser(parameter_groups(network, LR, 1.0), 0.0)
         metric = SegmentationScores(config.classes).to(device)
-        return Subject(entry, path, network, loss, optimiser, metric)
+        return Subject(entry, path, precision, network, loss, optimiser, metric)
 
 
 def _round(subject: Subject, images: Tensor, masks: Tensor, device: torch.device, *, counted: bool) -> None:
@@ -108,13 +123,14 @@ def _round(subject: Subject, images: Tensor, masks: Tensor, device: torch.device
 
     subject.network.train()
     subject.optimiser.zero_grad(set_to_none=False)
-    prediction = timed("forward", lambda: subject.network(images, upsample=subject.path == "plain"))
-    losses = timed("loss", lambda: subject.loss(prediction, masks, align_corners=subject.network.align_corners))
+    with autocast(subject.precision, device):
+        prediction = timed("forward", lambda: subject.network(images, upsample=subject.path == "plain"))
+        losses = timed("loss", lambda: subject.loss(prediction, masks, align_corners=subject.network.align_corners))
     timed("backward", losses.total.backward)
     timed("optimiser", subject.optimiser.step)
     seconds["step"] = sum(seconds.values())
     subject.network.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), autocast(subject.precision, device):
         labels = timed("validation", lambda: subject.network(images).logits.argmax(1))
         timed("metric", lambda: subject.metric.update(labels, masks))
     if counted:
@@ -125,14 +141,17 @@ def _round(subject: Subject, images: Tensor, masks: Tensor, device: torch.device
 def _gradients(subject: Subject, images: Tensor, masks: Tensor) -> None:
     """Do what of a training step needs memory; the gradients are there from the rounds before."""
     subject.network.train()
-    prediction = subject.network(images, upsample=subject.path == "plain")
-    subject.loss(prediction, masks, align_corners=subject.network.align_corners).total.backward()
+    with autocast(subject.precision, images.device):
+        prediction = subject.network(images, upsample=subject.path == "plain")
+        losses = subject.loss(prediction, masks, align_corners=subject.network.align_corners)
+    losses.total.backward()
 
 
 def _row(subject: Subject) -> dict[str, Any]:
     return {
         "model": subject.entry,
         "path": subject.path,
+        "precision": subject.precision,
         "milliseconds": {part: timing.milliseconds() for part, timing in subject.timings.items()},
         "activation_memory_bytes": subject.memory,
         "metric_share_of_validation": round(subject.timings["metric"].median / subject.timings["validation"].median, 5),
@@ -143,7 +162,7 @@ def _table(subjects: list[Subject], config: DictConfig) -> Table:
     table = Table(title=f"training step, {config.batch}x3x{config.size}x{config.size}, {config.classes} classes, ms")
     table.add_column("part")
     for subject in subjects:
-        table.add_column(f"{subject.entry} {subject.path}", justify="right", overflow="fold")
+        table.add_column(f"{subject.entry} {subject.path} {subject.precision}", justify="right", overflow="fold")
     for part in PARTS:
         table.add_row(part, *(subject.timings[part].text() for subject in subjects))
     memories = [subject.memory for subject in subjects]

@@ -22,7 +22,7 @@ from fastfcn.data.loading import EvaluationSamples, worker_options
 from fastfcn.evaluation.run import build_protocol, open_data, without_training
 from fastfcn.installation import how_to_call
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
-from fastfcn.numerics import set_numerics
+from fastfcn.numerics import Precision, set_numerics
 from fastfcn.options import AtLeastOne, Name, Workers
 from fastfcn.prediction.calibration import (
     Calibration,
@@ -36,7 +36,7 @@ from fastfcn.prediction.calibration import (
 )
 from fastfcn.prediction.journal import digest
 from fastfcn.prediction.maps import Unknown
-from fastfcn.prediction.predictor import Device, Precision, Predictor
+from fastfcn.prediction.predictor import Device, Predictor
 from fastfcn.prediction.processes import device_of
 
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -12,13 +12,12 @@ from fastfcn.data.dataset import UInt8
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
 from fastfcn.models.normalisation import RGB
+from fastfcn.numerics import Precision, autocast
 from fastfcn.options import holds
 from fastfcn.prediction.maps import Predicted, Unknown, decide
 
 DEVICE = re.compile("auto|cpu|mps|(cuda|xpu)(:[0-9]+)?")
 Device = Annotated[str, holds("auto, cpu, cuda or cuda:N", lambda value: DEVICE.fullmatch(value) is not None)]
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]  # Lightning's names
-HALVES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 @torch.inference_mode()
@@ -73,5 +72,4 @@ class Predictor:
 
     def autocast(self) -> torch.autocast:
         """Return the context that computes in `precision`."""
-        device = next(self.network.parameters()).device.type
-        return torch.autocast(device, HALVES.get(self.precision), enabled=self.precision in HALVES)
+        return autocast(self.precision, next(self.network.parameters()).device)

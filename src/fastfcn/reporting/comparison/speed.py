@@ -27,10 +27,16 @@ class Entry(BaseModel):
 
     model: str
     path: str
+    precision: str = "32-true"
     gflops: Positive
     parameters: int
     latency_ms: Latency
     fps: Positive
+
+    @property
+    def way(self) -> str:
+        """The path, and the precision where it is not the usual one."""
+        return self.path if self.precision == "32-true" else f"{self.path} {self.precision}"
 
 
 class Benchmark(BaseModel):
@@ -45,7 +51,7 @@ class Benchmark(BaseModel):
 
 @dataclass(frozen=True)
 class Speeds:
-    """Entries by path and row; `conditions` says how they were measured."""
+    """Entries by path (and precision) and row; `conditions` says how they were measured."""
 
     paths: Mapping[str, Mapping[str, Entry]]
     conditions: str
@@ -76,6 +82,6 @@ def read_speeds(folder: Path, rows: Mapping[str, str]) -> Speeds:
     paths: dict[str, dict[str, Entry]] = {}
     for entry in found.models:
         row = entry.model if entry.model in rows else names.get(entry.model, entry.model)
-        paths.setdefault(entry.path, {})[row] = entry
+        paths.setdefault(entry.way, {})[row] = entry
     size = f"{found.size} x {found.size}, batch {found.batch}"
     return Speeds(paths, f"{found.device}, threads {found.threads}, {size}")
