@@ -55,15 +55,16 @@ class Circumstances(TypedDict, total=False):
     processes: AtLeastOne
     accumulate_grad_batches: AtLeastOne
     class_weights: Weights
+    steps: AtLeastOne
 
 
 @dataclass(frozen=True)
 class Description:
     """What a checkpoint says of itself: class names, colours, and configuration as plain dicts.
 
-    `data`, `recipe`, `augmentation`, `loss` and `run` (seed, processes, accumulation, counted weights of classes) are
-    empty where they are not known, as in imported checkpoints. Raises ValueError, naming the value, for what no
-    training of this suite can have written.
+    `data`, `recipe`, `augmentation`, `loss` and `run` (seed, processes, accumulation, counted weights of classes, a
+    budget's steps) are empty where they are not known, as in imported checkpoints. Raises ValueError, naming the value,
+    for what no training of this suite can have written.
     """
 
     model: dict[str, Any]

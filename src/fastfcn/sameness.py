@@ -6,7 +6,7 @@ from typing import Any
 # beginnings of options that say where, how fast and how often, but not what is computed, rounding apart
 MAY_CHANGE = (
     "resume", "checkpoint_every", "pictures", "logger.", "numerics.", "data.root", "recipe.workers", "recipe.cache",
-    "recipe.compile", "recipe.channels_last", "recipe.checkpoint_backbone", "model.backbone.weights",
+    "budget._target_", "recipe.compile", "recipe.channels_last", "recipe.checkpoint_backbone", "model.backbone.weights",
     "trainer.enable_progress_bar", "trainer.log_every_n_steps", "trainer.default_root_dir",
 )  # fmt: skip
 

@@ -146,5 +146,5 @@ def test_lightning_uses_it_on_several_gpus(
     monkeypatch.setattr(synchronisation, "CUDAAccelerator", SimpleNamespace(is_available=lambda: gpus))
     trainer = SimpleNamespace(strategy=SimpleNamespace(launcher=None))
     monkeypatch.setattr(run, "build", lambda *_, plugins, **__: given.extend(plugins) or trainer)
-    run.build_trainer(settings, tmp_path, loggers=[], callbacks=[])
+    run.build_trainer(settings, tmp_path, steps=None, loggers=[], callbacks=[])
     assert sum(isinstance(each, SynchronisedBatchNorm) for each in given) == count

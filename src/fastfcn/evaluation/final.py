@@ -23,17 +23,18 @@ def score_whole_images(
     trainer: L.Trainer,
     network: Segmenter,
     data: SegmentationData,
+    split: str,
     protocol: Protocol,
     *,
     run_dir: Path,
     pictures: int,
     workers: int,
 ) -> Scores:
-    """Score `network` on the validation split with the trainer that it was trained by; all processes take part.
+    """Score `network` on a split with the trainer that it was trained by; all processes take part.
 
     Leaves each image's confusion, and `pictures` images, truths and predictions under their names, in `run_dir`.
     """
-    loader = EvaluationLoader(data, data.val_split, workers=workers)
+    loader = EvaluationLoader(data, split, workers=workers)
     module = EvaluationModule(
         FastSegmenter(copy.deepcopy(network), compile_after=COMPILE_AFTER),
         protocol,

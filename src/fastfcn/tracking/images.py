@@ -62,8 +62,8 @@ class ValidationImages(Callback):
     def _due(self, trainer: L.Trainer) -> bool:
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return False
-        epoch, last = trainer.current_epoch, trainer.current_epoch + 1 == trainer.max_epochs
-        return last or self._shown is None or epoch - self._shown >= self.every
+        epoch = trainer.current_epoch
+        return trainer.should_stop or self._shown is None or epoch - self._shown >= self.every
 
     def _examples(self) -> list[Example]:
         split = self.data.split(self.data.val_split)

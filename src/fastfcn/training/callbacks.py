@@ -13,7 +13,7 @@ from fastfcn.models.segmenter import Segmenter
 from fastfcn.tracking.keys import BEST_METRIC, TRAIN_LOSS
 from fastfcn.training.averaging import ExponentialAverage
 from fastfcn.training.freezing import Freezing
-from fastfcn.training.preemption import Preemption
+from fastfcn.training.preemption import Preemption, between_steps, is_last_step
 from fastfcn.training.recipe import Recipe
 from fastfcn.training.telemetry import GradientNorm, PeakMemory, Throughput
 
@@ -28,6 +28,7 @@ def training_callbacks(run_dir: Path, *, checkpoint_every: int, log_every: int, 
         StepCheckpoint(folder, "last", every_n_train_steps=checkpoint_every, enable_version_counter=False),
         ModelCheckpoint(folder, "last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False),
         Preemption(folder),
+        LastValidation(),
         Throughput(every=log_every),
         GradientNorm(every=log_every),
         PeakMemory(),
@@ -76,14 +77,24 @@ class BestCheckpoint(ModelCheckpoint):
 class StepCheckpoint(ModelCheckpoint):
     """Saves between optimiser steps, where a resumed run can go on exactly.
 
-    The last step of an epoch is left to the checkpoint after validation: resumed before it, Lightning would skip it.
+    The last step of an epoch, or of all, is left to the checkpoint after validation: resumed before it, Lightning would
+    skip it.
     """
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
         """Save if the interval is over."""
-        accumulating = trainer.fit_loop.epoch_loop._should_accumulate()
-        if not accumulating and not trainer.is_last_batch:
+        if between_steps(trainer):
             super().on_train_batch_end(trainer, *args)
+
+
+class LastValidation(Callback):
+    """Validates what training ends with: within an epoch too, or where check_val_every_n_epoch passes over the last."""
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        """After the last step, have Lightning validate and stop."""
+        if is_last_step(trainer):
+            trainer.check_val_every_n_epoch = 1
+            trainer.should_stop = True
 
 
 class TimeLeft:

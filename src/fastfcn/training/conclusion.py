@@ -20,6 +20,7 @@ from fastfcn.reporting.tables import print_scores
 from fastfcn.tracking.keys import BEST_METRIC, PIXACC, STEP
 from fastfcn.tracking.logging import RunLogger, run_loggers
 from fastfcn.tracking.results import log_checkpoint, log_scores, log_speed
+from fastfcn.training.budget import batches_of, training_gflops
 from fastfcn.training.callbacks import BestCheckpoint
 from fastfcn.training.config import RunConfig
 from fastfcn.training.module import SegmentationModule
@@ -47,20 +48,22 @@ def conclude(parts: Parts, protocol: Protocol | None, settings: RunConfig, run_d
     scores = parts.module.last_scores
     assert scores is not None
     metrics = {BEST_METRIC: scores.miou, PIXACC: scores.pixacc}
+    split = data.val_split if protocol is None else settings.score_split or data.val_split
     if protocol is not None:
         scores = score_whole_images(
             trainer,
             parts.module.network,
             data,
+            split,
             protocol,
             run_dir=run_dir,
             pictures=settings.pictures,
             workers=parts.loaders.workers,
         )
-        metrics |= whole_image_metrics(scores, data.val_split, protocol)
+        metrics |= whole_image_metrics(scores, split, protocol)
     if not trainer.is_global_zero:
         return
-    title = f"{'best.ckpt' if best else 'last weights'} on {data.name} {data.val_split}"
+    title = f"{'best.ckpt' if best else 'last weights'} on {data.name} {split}"
     print_scores(scores, data.classes, title=f"{title}, {f'protocol {protocol.name}' if protocol else CENTRE_CROPS}")
     result = build_result(
         metrics=metrics,
@@ -74,7 +77,8 @@ def conclude(parts: Parts, protocol: Protocol | None, settings: RunConfig, run_d
         row=settings.row,
         steps=trainer.global_step,
         protocol=None if protocol is None else protocol.name,
-        split=data.val_split,
+        split=split,
+        training_gflops=round(trainer.global_step * training_gflops(parts.module.network, batches_of(settings)), 1),
         **_weighing(parts),
     )
     write_result(run_dir / "result.json", result)

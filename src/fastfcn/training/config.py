@@ -17,6 +17,7 @@ class RunConfig:
     model: dict[str, Any]
     data: dict[str, Any]
     recipe: dict[str, Any]
+    budget: dict[str, Any]
     augmentation: dict[str, Any]
     loss: dict[str, Any]
     trainer: TrainingTrainer
@@ -31,6 +32,7 @@ class RunConfig:
     pictures: Count
     suggested: dict[str, Any] | None = None
     protocol: dict[str, Any] | None = None
+    score_split: Name | None = None
     experiment: str | None = None
     row: str | None = None
 

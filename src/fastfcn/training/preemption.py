@@ -20,6 +20,17 @@ class Preempted(SystemExit):
     """Training ended early, with a checkpoint to go on from; the exit code says so."""
 
 
+def is_last_step(trainer: L.Trainer) -> bool:
+    """Tell whether the optimiser has taken all steps of the run."""
+    return trainer.global_step >= trainer.estimated_stepping_batches
+
+
+def between_steps(trainer: L.Trainer) -> bool:
+    """Tell whether a run that is saved now can resume exactly: not before a validation, which would be passed over."""
+    accumulating = trainer.fit_loop.epoch_loop._should_accumulate()
+    return not (accumulating or trainer.is_last_batch or is_last_step(trainer))
+
+
 class Preemption(Callback):
     """On SIGTERM, SIGUSR1 or SIGUSR2 writes last.ckpt at the end of the step and raises Preempted.
 
@@ -40,9 +51,8 @@ class Preemption(Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
         """Save between two steps."""
-        between = not trainer.fit_loop.epoch_loop._should_accumulate() and not trainer.is_last_batch
         asking = trainer.world_size == 1 or trainer.global_step % AGREE_EVERY == 0
-        if between and asking and self._agreed(trainer):
+        if between_steps(trainer) and asking and self._agreed(trainer):
             trainer.save_checkpoint(self._path)
             self._saved = True
 

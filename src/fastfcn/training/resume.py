@@ -27,7 +27,7 @@ RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "loss", "run")
 
 
 def describe_run(
-    settings: RunConfig, data: SegmentationData, network: Segmenter, loss: SegmentationLoss
+    settings: RunConfig, data: SegmentationData, network: Segmenter, loss: SegmentationLoss, steps: int | None
 ) -> Description:
     """Say what a checkpoint of this run holds, and what it was trained with."""
     run: Circumstances = {
@@ -35,6 +35,10 @@ def describe_run(
         "processes": settings.devices * settings.num_nodes,
         "accumulate_grad_batches": settings.trainer["accumulate_grad_batches"],
     }
+    if loss.class_weights is not None:
+        run["class_weights"] = loss.class_weights
+    if steps is not None:
+        run["steps"] = steps
     return Description(
         model=with_statistics(settings.model, network.backbone.statistics),
         classes=data.classes,
@@ -42,7 +46,7 @@ def describe_run(
         data=settings.data,
         recipe=settings.recipe,
         augmentation=settings.augmentation,
-        run=run if loss.class_weights is None else {**run, "class_weights": loss.class_weights},
+        run=run,
         loss=settings.loss,
     )
 

@@ -34,6 +34,7 @@ from fastfcn.sweeping.process import PREEMPTED
 from fastfcn.tracking.identity import identify
 from fastfcn.tracking.images import ValidationImages
 from fastfcn.tracking.logging import Logging, close_loggers
+from fastfcn.training.budget import budgeted_steps
 from fastfcn.training.callbacks import recipe_callbacks, training_callbacks
 from fastfcn.training.class_weights import build_loss
 from fastfcn.training.company import ending_together, follow_launcher, watched
@@ -110,7 +111,8 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
         log.info("%s %s: %d images, %d classes", data.name, split, len(data.split(split)), len(data.classes))
     for warning in data.warnings():
         log.warning(warning)
-    for split, needed in {data.val_split: SCORING, data.train_split: TRAINING}.items():
+    scored = settings.score_split or data.val_split
+    for split, needed in {scored: SCORING, data.val_split: SCORING, data.train_split: TRAINING}.items():
         require_labelled(data, split, needed)
     augmentation: Augmentation = build(settings.augmentation, "augmentation")
     network = build_network(settings.model, len(data.classes))
@@ -124,7 +126,8 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     if settings.suggested is not None:
         log.info("data=%s suggested %s; the command line overrides it", data.name, settings.suggested)
     loss = build_loss(settings.loss, data, resumed)
-    description = describe_run(settings, data, network, loss)
+    steps = budgeted_steps(settings, network, loss, resumed)
+    description = describe_run(settings, data, network, loss, steps)
     if resumed is not None:
         require_same_run(resumed, description)
     module = SegmentationModule(
@@ -145,6 +148,7 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     trainer = build_trainer(
         settings,
         run_dir,
+        steps=steps,
         loggers=build_loggers(logging_options, settings, network, data, run_dir, resumed),
         callbacks=[images, *recipe_callbacks(recipe, network)],
     )
@@ -198,14 +202,17 @@ def former_folders(settings: RunConfig, run_dir: Path, resumed: Checkpoint | Non
     return [run_dir, *elsewhere] if settings.resume else []
 
 
-def build_trainer(settings: RunConfig, run_dir: Path, *, loggers: list[Logger], callbacks: list[Callback]) -> L.Trainer:
+def build_trainer(
+    settings: RunConfig, run_dir: Path, *, steps: int | None, loggers: list[Logger], callbacks: list[Callback]
+) -> L.Trainer:
     """Build the Lightning trainer. BatchNorm is synchronised across GPUs; torch has no such layer for CPUs."""
+    limits = {"max_epochs": settings.recipe["epochs"]} if steps is None else {"max_epochs": -1, "max_steps": steps}
     trainer: L.Trainer = build(
         settings.trainer,
         "trainer",
         devices=settings.devices,
         num_nodes=settings.num_nodes,
-        max_epochs=settings.recipe["epochs"],
+        **limits,
         default_root_dir=run_dir,
         logger=loggers,
         callbacks=[
