@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from fastfcn.stopping import PREEMPTED
 from fastfcn.sweeping import execution
 from fastfcn.sweeping.backend import status_of
 from fastfcn.sweeping.execution import is_busy, judge, last_words, run_job
 from fastfcn.sweeping.job import Job, clean_environment
 from fastfcn.sweeping.needs import Needs
-from fastfcn.sweeping.process import PREEMPTED, Ending
+from fastfcn.sweeping.process import Ending
 from fastfcn.sweeping.status import Status, read_progress, read_score, read_status, write_status
 from tests.reporting.comparison.synthetic import content
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import wandb
 
-from fastfcn.sweeping.process import PREEMPTED
+from fastfcn.stopping import PREEMPTED
 from fastfcn.tracking.identity import last_id
 from fastfcn.tracking.keys import STEP
 from fastfcn.tracking.offline import OfflineRun, read_runs

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fastfcn.sweeping.process import PREEMPTED
+from fastfcn.stopping import PREEMPTED
 from fastfcn.training.callbacks import EpochLog
 from tests.conftest import TINY_RUN, call_train
 

@@ -1,5 +1,6 @@
 """From a dataset to batches on the device."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.cache import CachedSplit
 from fastfcn.data.dataset import IGNORE, Example, Sample, SegmentationData, Split
 from fastfcn.data.sampling import PLACEHOLDER, Draw, EvaluationShare, TrainingBatches
+from fastfcn.stopping import STOP_SIGNALS
 
 
 class TrainingSamples(Dataset[Sample]):
@@ -136,10 +138,16 @@ def worker_options(workers: int) -> dict[str, Any]:
         "num_workers": workers,
         "persistent_workers": workers > 0,
         "pin_memory": torch.cuda.is_available(),
-        "worker_init_fn": keep_to_one_core,
+        "worker_init_fn": begin_worker,
     }
 
 
-def keep_to_one_core(_worker: int) -> None:
-    """Have a worker use no threads beside its own; PyTorch limits its own threads, but not OpenCV's."""
+def begin_worker(_worker: int) -> None:
+    """Have a worker use no threads beside its own, and outlive a signal that asks for a checkpoint.
+
+    PyTorch limits its own threads, but not OpenCV's. Slurm and `timeout` signal all processes of a job: without its
+    workers a training could not go on to the end of its step. They end with the training.
+    """
     cv2.setNumThreads(0)
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fastfcn.numerics import Precision
 from fastfcn.options import AtLeastOne, Fraction, Name, Workers
 from fastfcn.prediction.calibration import Temperature
 from fastfcn.prediction.maps import Measure
 from fastfcn.prediction.outputs import Kinds
-from fastfcn.prediction.predictor import Device, Precision
+from fastfcn.prediction.predictor import Device
 
 
 @dataclass(frozen=True)

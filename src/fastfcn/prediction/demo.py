@@ -16,14 +16,14 @@ from fastfcn.checkpoints import Checkpoint, read_checkpoint
 from fastfcn.composition import plain, typed
 from fastfcn.evaluation.inputs import find_images
 from fastfcn.evaluation.run import build_protocol, open_data
-from fastfcn.numerics import set_numerics
+from fastfcn.numerics import Precision, set_numerics
 from fastfcn.optional import require
 from fastfcn.options import Fraction, Name, within
 from fastfcn.prediction.calibration import Temperature
 from fastfcn.prediction.candidate import Candidate
 from fastfcn.prediction.maps import Unknown
 from fastfcn.prediction.page import build_page
-from fastfcn.prediction.predictor import Device, Precision, open_predictor
+from fastfcn.prediction.predictor import Device, open_predictor
 from fastfcn.prediction.processes import device_of
 
 EXAMPLES = 6

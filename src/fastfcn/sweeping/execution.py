@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from fastfcn.stopping import PREEMPTED, STOP_SIGNALS
 from fastfcn.sweeping.job import Job
-from fastfcn.sweeping.process import PREEMPTED, STOP_SIGNALS, Ending, run_to_its_end
+from fastfcn.sweeping.process import Ending, run_to_its_end
 from fastfcn.sweeping.status import State, Status, read_status, write_status
 
 REASON = 300  # characters

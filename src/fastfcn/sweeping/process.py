@@ -11,8 +11,6 @@ from pathlib import Path
 
 from fastfcn.sweeping.orphans import VARIABLE
 
-PREEMPTED = 75  # exit code of a training that saved a checkpoint because it was asked to stop (EX_TEMPFAIL)
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 90.0  # to reach the end of a step and write a checkpoint
 

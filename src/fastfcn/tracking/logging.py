@@ -15,7 +15,7 @@ from wandb.errors import Error as WandbError
 from wandb.sdk.lib.runid import generate_id
 
 from fastfcn.options import AtLeastOne, Count, Name
-from fastfcn.sweeping.process import PREEMPTED
+from fastfcn.stopping import PREEMPTED
 from fastfcn.tracking.backfill import lost_rows
 from fastfcn.tracking.identity import JOB_TYPE, Identity
 from fastfcn.tracking.keys import RESUMED_AT, STEP

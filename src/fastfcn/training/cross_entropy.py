@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from fastfcn.data.dataset import IGNORE
-from fastfcn.models.layers.resize import resize
+from fastfcn.models.layers.resize import resize, shrink
 
 
 class UpsampledCrossEntropy(torch.autograd.Function):
@@ -40,7 +40,7 @@ class UpsampledCrossEntropy(torch.autograd.Function):
             total += loss
             if gradient is not None:
                 full = _gradient(log_probabilities, mask, weights, smoothing)
-                gradient[index] = _shrink(full, one, align_corners)[0]
+                gradient[index] = shrink(full, (one.shape[2], one.shape[3]), align_corners=align_corners)[0]
         if gradient is not None:
             ctx.save_for_backward(gradient)
             ctx.dtype = logits.dtype
@@ -74,12 +74,3 @@ def _gradient(log_probabilities: Tensor, mask: Tensor, weights: Tensor | None, s
         return gradient.mul_(labelled)
     gradient.scatter_add_(1, truth, torch.full_like(own, -1.0))
     return gradient.mul_(labelled if weights is None else labelled * own)
-
-
-def _shrink(gradient: Tensor, logits: Tensor, align_corners: bool) -> Tensor:
-    """Take a gradient by resized logits back to the logits."""
-    if gradient.shape == logits.shape:
-        return gradient
-    size = gradient.shape[-2:]
-    shrunk: Tensor = torch.ops.aten.upsample_bilinear2d_backward(gradient, size, logits.shape, align_corners)
-    return shrunk

@@ -9,7 +9,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
-from fastfcn.sweeping.process import PREEMPTED, STOP_SIGNALS
+from fastfcn.stopping import PREEMPTED, STOP_SIGNALS
 
 log = logging.getLogger(__name__)
 

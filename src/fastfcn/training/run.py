@@ -30,7 +30,7 @@ from fastfcn.machine import require_devices
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.numerics import set_numerics
 from fastfcn.reporting.result import describe
-from fastfcn.sweeping.process import PREEMPTED
+from fastfcn.stopping import PREEMPTED
 from fastfcn.tracking.identity import identify
 from fastfcn.tracking.images import ValidationImages
 from fastfcn.tracking.logging import Logging, close_loggers
