@@ -25,9 +25,8 @@ from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.subject import open_subject
 from fastfcn.files import require_folders, write_atomically
 from fastfcn.machine import require_devices
-from fastfcn.numerics import set_numerics
+from fastfcn.numerics import Precision, set_numerics
 from fastfcn.options import AtLeastOne, Count, Name, Workers
-from fastfcn.prediction.predictor import Precision
 from fastfcn.reporting.pictures import legend, save_picture
 from fastfcn.reporting.result import build_result, write_result
 from fastfcn.reporting.schema import read_result

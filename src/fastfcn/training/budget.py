@@ -92,7 +92,7 @@ def seconds_a_step(network: Segmenter, loss: SegmentationLoss, batches: Batches,
     """Return the median time of passes over random crops, forth and back, after one to warm up."""
     seconds = []
     with torch.random.fork_rng():
-        network, loss = (copy.deepcopy(part).to(device).train() for part in (network, loss))
+        network, loss = copy.deepcopy(network).to(device).train(), copy.deepcopy(loss).to(device).train()
         shape = (batches.size, network.statistics.channels, batches.crop_size, batches.crop_size)
         images = torch.randn(shape, device=device)
         masks = torch.zeros(shape[0], *shape[2:], dtype=torch.long, device=device)
