@@ -1,7 +1,11 @@
 """Batches are a function of seed, epoch and place."""
 
+import os
+import signal
+
 import pytest
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from fastfcn.data.augmentation import Augmentation, to_sample
 from fastfcn.data.dataset import IGNORE
@@ -105,3 +109,22 @@ def test_more_processes_than_training_images() -> None:
 def test_seeds_of_neighbours_are_unrelated() -> None:
     assert len({derive_seed(0, epoch, place) for epoch in range(30) for place in range(300)}) == 9000
     assert derive_seed(1, 2, 3) == derive_seed(1, 2, 3)
+
+
+class Places(Dataset[int]):
+    """Which process reads an example."""
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> int:
+        return os.getpid()
+
+
+def test_workers_outlive_a_signal_that_goes_to_all_processes_of_a_job() -> None:
+    examples = iter(DataLoader(Places(), batch_size=None, **worker_options(1)))
+    worker = int(next(examples))
+    assert worker != os.getpid()
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        os.kill(worker, number)
+    assert {int(place) for place in examples} == {worker}

@@ -37,7 +37,8 @@ def test_the_scripts_take_them_from_the_checkpoint(
         protocol = build_protocol(node, augmentation)
         raise Seen(protocol.base_size, protocol.crop_size)
 
-    monkeypatch.setattr(f"fastfcn.evaluation.{'run' if name == 'evaluate' else 'predict'}.build_protocol", see)
+    room = {"evaluate": "evaluation.run", "predict": "prediction.session"}[name]
+    monkeypatch.setattr(f"fastfcn.{room}.build_protocol", see)
     arguments = {
         "evaluate": (f"hydra.run.dir={tmp_path}/e",),
         "predict": (f"images={tmp_path}/images", f"output={tmp_path}/o"),

@@ -41,7 +41,7 @@ def test_the_checkpoint_is_an_artifact_where_asked(logged_folder: Path, logged: 
 
 def test_nothing_lies_outside_the_run(logged_folder: Path) -> None:
     assert {path.name for path in logged_folder.iterdir()} == {
-        ".hydra", "checkpoints", "config.yaml", "metrics.csv", "result.json", "train.log", "wandb",
+        ".hydra", "checkpoints", "config.yaml", "metrics.csv", "per_image.npz", "result.json", "train.log", "wandb",
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ TWO = (*TINY_RUN, "trainer=ddp", "devices=2", "trainer.accelerator=cpu")
 
 def strategy(composed, folder, *options: str) -> DDPStrategy:
     settings = read_config(composed(*TWO, *options))
-    return run.build_trainer(settings, folder, loggers=[], callbacks=[]).strategy
+    return run.build_trainer(settings, folder, steps=None, loggers=[], callbacks=[]).strategy
 
 
 def test_options_reach_torch_and_the_launcher_is_ours(composed, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,8 @@ class ValidationImages(Callback):
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return False
         epoch = trainer.current_epoch
-        return trainer.should_stop or self._shown is None or epoch - self._shown >= self.every
+        last = trainer.global_step >= trainer.estimated_stepping_batches
+        return last or self._shown is None or epoch - self._shown >= self.every
 
     def _examples(self) -> list[Example]:
         split = self.data.split(self.data.val_split)

@@ -91,10 +91,10 @@ class LastValidation(Callback):
     """Validates what training ends with: within an epoch too, or where check_val_every_n_epoch passes over the last."""
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """After the last step, have Lightning validate and stop."""
+        """After the last step, have Lightning validate, and stop where the epoch is not over."""
         if is_last_step(trainer):
             trainer.check_val_every_n_epoch = 1
-            trainer.should_stop = True
+            trainer.should_stop = not trainer.is_last_batch
 
 
 class TimeLeft:
