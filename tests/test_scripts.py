@@ -357,7 +357,8 @@ def test_a_limited_epoch_ends_in_validation(script, tmp_path: Path) -> None:
 
 
 def test_without_validation_the_last_weights_are_scored(script, tmp_path: Path) -> None:
-    script("train", *TINY_RUN, "trainer.check_val_every_n_epoch=5", "+trainer.max_time={seconds:0}", f"hydra.run.dir={tmp_path}")
+    at_once = ("trainer.check_val_every_n_epoch=5", "+trainer.max_time={seconds:0}")
+    script("train", *TINY_RUN, *at_once, f"hydra.run.dir={tmp_path}")
     assert json.loads((tmp_path / "result.json").read_text())["metrics"]["val/miou"] > 0
     assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
 
