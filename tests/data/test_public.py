@@ -42,7 +42,14 @@ def require_masks(data: PublicData, miniature: Miniature) -> None:
                 assert example.image.shape == (*example.mask.shape, 3)
 
 
-@pytest.mark.parametrize("name", MINIATURES)
+# slow: those of the layout of another, and coco_voc, whose conversion has tests of its own
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in ("pascal_context60", "voc_aug", "coco_voc") else [])
+        for name in MINIATURES
+    ],
+)
 def test_from_the_archives_to_a_score(
     name: str, tmp_path: Path, script, composed, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +193,7 @@ def test_cityscapes_explains_the_account(tmp_path: Path, fails) -> None:
     assert "leftImg8bit_trainvaltest.zip, gtFine_trainvaltest.zip" in line
 
 
+@pytest.mark.slow  # a released ResNet-50 is written, read and scored
 def test_an_imported_checkpoint_gets_its_names_without_the_files_and_is_scored_with_them(
     tmp_path: Path, script, fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:

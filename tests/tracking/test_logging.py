@@ -14,6 +14,7 @@ from tests.conftest import TINY_RUN
 NETWORK = {"backbone": "tu-resnet18", "output_stride": 8, "upsampling": "none", "head": "psp"}
 
 
+@pytest.mark.slow  # several trainings
 def test_every_training_in_a_process_is_an_offline_run_of_its_own(tmp_path: Path, script, monkeypatch) -> None:
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.chdir(tmp_path)

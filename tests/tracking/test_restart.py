@@ -70,6 +70,7 @@ def test_resumed_in_another_folder(tmp_path: Path, script, monkeypatch: pytest.M
     assert steps == list(range(12))
 
 
+@pytest.mark.slow  # two trainings; a stop by a signal is the usual case
 def test_killed_in_the_final_scoring_and_resumed(tmp_path: Path, script, monkeypatch: pytest.MonkeyPatch) -> None:
     """The restart trains nothing and logs the scores alone: they are joined to the whole curve."""
 

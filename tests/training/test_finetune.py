@@ -165,7 +165,7 @@ def test_frozen_stages_rest_in_the_first_epoch_and_learn_after_it(tmp_path: Path
     assert not torch.equal(thawed[f"network.{name}"], begun[name])
 
 
-@pytest.mark.parametrize("step", [3, 7, 9])
+@pytest.mark.parametrize("step", [7, *(pytest.param(other, marks=pytest.mark.slow) for other in (3, 9))])
 def test_killed_and_resumed_equals_unbroken(step: int, unbroken: Path, tmp_path: Path, script, monkeypatch) -> None:
     options = (*RUN, "checkpoint_every=2", f"hydra.run.dir={tmp_path}")
     stopped_at(step, monkeypatch, lambda: script("train", *options))

@@ -113,6 +113,7 @@ def test_killed_in_validation_and_resumed_equals_unbroken(unbroken: Path, tmp_pa
     assert_same_weights(tmp_path, unbroken)
 
 
+@pytest.mark.slow  # two trainings; in mid-epoch without accumulation is the usual case
 def test_killed_while_accumulating_and_resumed_equals_unbroken(tmp_path: Path, script) -> None:
     options = ("trainer.accumulate_grad_batches=2", "checkpoint_every=1")
     script("train", *RUN, *options, f"hydra.run.dir={tmp_path}/unbroken")
