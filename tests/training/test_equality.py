@@ -9,7 +9,7 @@ import pytest
 from tests.sweeping.commands import ROOT, sweep_environment
 from tests.training.test_repeatability import RUN, column, losses
 
-pytestmark = pytest.mark.slow  # six trainings in processes of their own, three of them compiled
+pytestmark = pytest.mark.slow  # eight trainings in processes of their own, two of them compiled
 
 # without what differs between processes: dropout, statistics of their own batches, the share of labelled pixels
 PROGRAM = """
@@ -29,7 +29,6 @@ CASES = {  # a global batch of four images: 19 make four of them, and five are v
     "two processes": ("devices=2", "recipe.batch_size=2"),
     "four processes": ("devices=4", "recipe.batch_size=1"),
     "views of buckets": ("devices=2", "recipe.batch_size=2", "trainer.strategy.gradient_as_bucket_view=true"),
-    "a static graph": ("devices=2", "recipe.batch_size=2", "trainer.strategy.static_graph=true"),
     "compiled": ("devices=2", "recipe.batch_size=2", "recipe.compile=true"),
     "compiled and computed twice": (
         "devices=2", "recipe.batch_size=2", "recipe.compile=true", "recipe.checkpoint_backbone=true",
@@ -66,3 +65,12 @@ def test_the_losses_are_those_of_one_process(case: str, alone: Path, tmp_path: P
     assert ours == pytest.approx(theirs, abs=1e-4)
     for name in ("val/miou", "val/pixacc"):
         assert column(tmp_path / "run", name) == pytest.approx(column(alone, name), abs=2e-3)
+
+
+def test_a_static_graph_changes_nothing(tmp_path: Path) -> None:
+    usual, static = tmp_path / "usual", tmp_path / "static"
+    for folder in (usual, static):
+        folder.mkdir()
+        option = f"trainer.strategy.static_graph={str(folder == static).lower()}"
+        run(folder, "devices=2", "recipe.batch_size=2", "trainer.accumulate_grad_batches=1", option)
+    assert losses(static / "run") == pytest.approx(losses(usual / "run"), abs=1e-6)

@@ -51,3 +51,9 @@ def test_options_reach_torch_and_the_launcher_is_ours(composed, tmp_path, monkey
 def test_what_does_not_fit_is_refused(option: str, said: str, composed, tmp_path) -> None:
     with pytest.raises(ValueError, match=said):
         strategy(composed, tmp_path, option)
+
+
+def test_a_static_graph_accumulates_nothing(composed, tmp_path) -> None:
+    options = ("trainer.strategy.static_graph=true", "trainer.accumulate_grad_batches=2")
+    with pytest.raises(ValueError, match="static_graph=true has torch average gradients after every pass"):
+        strategy(composed, tmp_path, *options)

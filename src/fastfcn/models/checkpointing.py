@@ -27,6 +27,8 @@ def checkpoint_stages(encoder: nn.Module, forward: Callable[[], object]) -> int:
     return len(stages)
 
 
+# dynamo knows no checkpoint with contexts: recipe.compile leaves the stages as they are
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _checkpointed(stage: nn.Module, forward: Any, *inputs: Any, **options: Any) -> Any:
     if not (stage.training and torch.is_grad_enabled()):
         return forward(*inputs, **options)

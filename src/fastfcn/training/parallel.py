@@ -40,6 +40,14 @@ class DataParallel(DDPStrategy):
             )
         super()._configure_launcher()
 
+    def require_steps(self, trainer: L.Trainer) -> None:
+        """Raise ValueError if gradients are accumulated before they are averaged, which a static graph cannot do."""
+        if self._ddp_kwargs.get("static_graph") and trainer.accumulate_grad_batches > 1:
+            raise ValueError(
+                "trainer.strategy.static_graph=true has torch average gradients after every pass; leave it out, or "
+                f"trainer.accumulate_grad_batches={trainer.accumulate_grad_batches}"
+            )
+
     def setup(self, trainer: L.Trainer) -> None:
         """Hand the size of groups to what converts BatchNorm."""
         if isinstance(self._layer_sync, SynchronisedBatchNorm):

@@ -42,6 +42,7 @@ from fastfcn.training.conclusion import Parts, conclude
 from fastfcn.training.config import RunConfig, read_config
 from fastfcn.training.lock import alone_in
 from fastfcn.training.module import SegmentationModule
+from fastfcn.training.parallel import DataParallel
 from fastfcn.training.preemption import Preempted
 from fastfcn.training.recipe import Recipe
 from fastfcn.training.restoring import RestoringIO, restore
@@ -230,6 +231,8 @@ def build_trainer(
         num_sanity_val_steps=0,
         enable_model_summary=False,
     )
+    if isinstance(trainer.strategy, DataParallel):
+        trainer.strategy.require_steps(trainer)
     return watched(trainer)
 
 
