@@ -1,7 +1,6 @@
 """The installed command: `fastfcn train KEY=VALUE` is `python src/train.py KEY=VALUE`, from any folder."""
 
 import ast
-import difflib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from fastfcn import __version__
 from fastfcn.installation import SCRIPTS, command_name
+from fastfcn.nearest import did_you_mean
 
 HELP = """\
 fastfcn {version}: train, evaluate and compare networks for fast semantic segmentation.
@@ -43,8 +43,7 @@ def find_command(word: str) -> Path:
     name = command_name(word)
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
+    hint = did_you_mean(name, known)
     print(f"error: {word} is no command of fastfcn; {hint}There are {', '.join(known)}", file=sys.stderr)
     sys.exit(2)
 

@@ -1,6 +1,5 @@
 """From configuration nodes to objects, with every key and value checked against the constructor that reads it."""
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.fitting import named_part, require_fitting, require_part
+from fastfcn.nearest import did_you_mean
 
 Node = Mapping[str, Any]
 Root = TypeVar("Root")
@@ -113,11 +113,10 @@ def require_known(key: str, allowed: Iterable[str], path: str = "") -> None:
     names = sorted(allowed)
     if key in names:
         return
-    close = difflib.get_close_matches(key, names, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
     where = f"{path}.{key}" if path else key
     raise ValueError(
-        f"{where} is not an option; {hint}Allowed{f' in {path}' if path else ''}: {', '.join(names) or 'none'}"
+        f"{where} is not an option; {did_you_mean(key, names)}"
+        f"Allowed{f' in {path}' if path else ''}: {', '.join(names) or 'none'}"
     )
 
 

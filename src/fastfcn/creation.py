@@ -1,6 +1,5 @@
 """Networks for code of one's own: the suite's presets and parts by their names, without a run around them."""
 
-import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import fspath
@@ -17,6 +16,7 @@ from fastfcn.fitting import require_fitting
 from fastfcn.installation import CONF
 from fastfcn.models.pretrained import load_pretrained
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.nearest import did_you_mean
 from fastfcn.options import Name, Width
 
 NO_CHOICES = {"model": {"segmenter"}, "model/backbone": {"base", "suggested"}}  # what the choices are made of
@@ -79,9 +79,7 @@ def require_choice(name: str, group: str) -> str:
     known = known_choices(group)
     if name in known:
         return name
-    close = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    raise ValueError(f"{group}={name} is not known; {hint}There are {', '.join(known)}")
+    raise ValueError(f"{group}={name} is not known; {did_you_mean(str(name), known)}There are {', '.join(known)}")
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """How exactly networks are computed: GPUs' float32, and half precision."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
 from fastfcn.composition import Node, build
+from fastfcn.options import NOT_EMPTY
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]  # Lightning's names
+Precisions = Annotated[tuple[Precision, ...], NOT_EMPTY]
 HALVES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 

@@ -4,21 +4,26 @@ import csv
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
 from fastfcn.checkpoints import build_network, read_checkpoint
 from fastfcn.composition import plain
+from fastfcn.models.features import Prediction
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.training.budget import Batches, Budget, budgeted_steps, training_gflops
+from fastfcn.training.budget import Batches, Budget, budgeted_steps, measure_step, training_gflops
 from fastfcn.training.config import read_config
 from fastfcn.training.losses import SegmentationLoss
 from tests.conftest import TINY_MODEL, TINY_RUN, call_train
 
 BATCHES = Batches(size=2, count=2, processes=1, crop_size=64)
 LOSS = SegmentationLoss(aux_weight=0.4, presence_weight=0.0)
-CPU = torch.device("cpu")
+
+
+def unasked() -> float:
+    raise AssertionError("measured where nobody asked")
 
 
 @pytest.fixture
@@ -51,18 +56,35 @@ def test_networks_spend_the_same_operations(composed) -> None:
         model = composed(*TINY_MODEL, f"model/upsampling={upsampling}").model
         network = build_network(plain(model), num_classes=5)
         step = training_gflops(network, BATCHES)
-        steps = Budget(gflops=100 * step + 0.3 * step).optimiser_steps(network, LOSS, BATCHES, CPU)
+        steps = Budget(gflops=100 * step + 0.3 * step).optimiser_steps(network, BATCHES, unasked)
         assert steps == 100
     wide = Batches(size=4, count=2, processes=3, crop_size=64)
     assert training_gflops(network, wide) == pytest.approx(6 * training_gflops(network, BATCHES))
 
 
-def test_seconds_are_measured_on_a_copy(network: Segmenter) -> None:
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_seconds_are_measured_on_a_copy_in_the_precision_asked_for(
+    precision: str, network: Segmenter, composed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read_config(composed(*TINY_RUN, f"trainer.precision={precision}"))
+    seen: list[bool] = []
+    forward = Segmenter.forward
+
+    def watched(*arguments: Any, **options: Any) -> Prediction:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return forward(*arguments, **options)
+
+    monkeypatch.setattr(Segmenter, "forward", watched)
     state, before = torch.random.get_rng_state(), {name: each.clone() for name, each in network.state_dict().items()}
-    assert Budget(seconds=60.0).optimiser_steps(network, LOSS, BATCHES, CPU) > 10
+    assert 0 < measure_step(network, LOSS, BATCHES, settings) < 60
+    assert seen == [precision != "32-true"] * 6
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(before[name], each) for name, each in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_seconds_pay_for_as_many_steps_as_fit(network: Segmenter) -> None:
+    assert Budget(seconds=60.0).optimiser_steps(network, BATCHES, lambda: 0.25) == 240
 
 
 def test_a_resumed_run_keeps_the_steps_that_its_seconds_paid_for(network: Segmenter, composed) -> None:
@@ -82,7 +104,7 @@ def test_a_resumed_run_keeps_the_steps_that_its_seconds_paid_for(network: Segmen
 def test_what_is_no_budget(options: dict[str, float], processes: int, message: str, network: Segmenter) -> None:
     batches = Batches(size=2, count=1, processes=processes, crop_size=64)
     with pytest.raises(ValueError, match=message):
-        Budget(**options).optimiser_steps(network, LOSS, batches, CPU)
+        Budget(**options).optimiser_steps(network, batches, unasked)
 
 
 def test_two_budgets_are_none(fails) -> None:

@@ -19,7 +19,7 @@ from fastfcn.benchmarking.timing import Timing, interleave, matrix_products, pro
 from fastfcn.console import plain_console
 from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.numerics import Precision, autocast
+from fastfcn.numerics import Precision, Precisions, autocast
 from fastfcn.options import NOT_EMPTY
 from fastfcn.reporting.result import describe, gflops_by_part
 
@@ -43,7 +43,6 @@ class Subject:
 
 
 Paths = Annotated[tuple[Literal["plain", "eager", "fast"], ...], NOT_EMPTY]
-Precisions = Annotated[tuple[Precision, ...], NOT_EMPTY]
 
 
 class ForwardBenchmark(Benchmark):

@@ -21,7 +21,7 @@ from fastfcn.composition import build, plain
 from fastfcn.data.dataset import IGNORE
 from fastfcn.evaluation.metrics import SegmentationScores
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.numerics import Precision, autocast
+from fastfcn.numerics import Precision, Precisions, autocast
 from fastfcn.options import NOT_EMPTY
 from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.optimisers import build_optimiser, parameter_groups
@@ -47,7 +47,6 @@ class Subject:
 
 
 Paths = Annotated[tuple[Literal["plain", "own", "compiled"], ...], NOT_EMPTY]
-Precisions = Annotated[tuple[Precision, ...], NOT_EMPTY]
 
 
 class TrainBenchmark(Benchmark):

@@ -4,7 +4,9 @@ import copy
 import logging
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 
 import torch
 
@@ -13,6 +15,7 @@ from fastfcn.checkpoints import Checkpoint
 from fastfcn.composition import build
 from fastfcn.fitting import require_fields
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.numerics import autocast
 from fastfcn.options import AtLeastOne, Positive
 from fastfcn.reporting.result import gflops
 from fastfcn.training.config import RunConfig
@@ -44,7 +47,8 @@ class Budget:
     """What a training may spend, or nothing where recipe.epochs counts: one of the three.
 
     `steps` of the optimiser; `gflops` of all passes, the auxiliary head's included; `seconds` of forward passes, losses
-    and gradients, as TIMED_STEPS of them take on this machine before training begins, loading and validation apart.
+    and gradients, as TIMED_STEPS of them take on this machine before training begins, in its precision but uncompiled,
+    loading and validation apart.
     """
 
     steps: AtLeastOne | None = None
@@ -57,9 +61,7 @@ class Budget:
         if len(self._given()) > 1:
             raise ValueError(f"give one budget, not both {' and '.join(f'budget.{name}' for name in self._given())}")
 
-    def optimiser_steps(
-        self, network: Segmenter, loss: SegmentationLoss, batches: Batches, device: torch.device
-    ) -> int | None:
+    def optimiser_steps(self, network: Segmenter, batches: Batches, seconds_a_step: Callable[[], float]) -> int | None:
         """Return the number of steps that the budget pays for; None without one.
 
         Raises ValueError for less than one, and for seconds of several processes, which would each count their own.
@@ -74,7 +76,7 @@ class Budget:
         elif batches.processes > 1:
             raise ValueError("budget.seconds counts those of one process; give budget.steps or budget.gflops")
         else:
-            steps = round(self.seconds / seconds_a_step(network, loss, batches, device))
+            steps = round(self.seconds / seconds_a_step())
         if steps == 0:
             raise ValueError(f"budget.{self._given()[0]} pays for less than one step; raise it")
         return steps
@@ -84,23 +86,29 @@ class Budget:
 
 
 def training_gflops(network: Segmenter, batches: Batches) -> float:
-    """Return the operations of an optimiser step over all processes, in 1e9 multiply-adds."""
+    """Return the operations of an optimiser step over all processes, in 1e9, as `gflops` counts them."""
     return PASSES * batches.images * gflops(network, batches.crop_size)
 
 
-def seconds_a_step(network: Segmenter, loss: SegmentationLoss, batches: Batches, device: torch.device) -> float:
-    """Return the median time of passes over random crops, forth and back, after one to warm up."""
+def measure_step(network: Segmenter, loss: SegmentationLoss, batches: Batches, settings: RunConfig) -> float:
+    """Return the seconds of a step: the median of passes of copies over random crops, after one to warm up."""
+    cuda = torch.cuda.is_available() and settings.trainer["accelerator"] != "cpu"
+    device, precision = torch.device("cuda" if cuda else "cpu"), settings.trainer["precision"]
+    network, loss = copy.deepcopy(network).to(device).train(), copy.deepcopy(loss).to(device)
+    if settings.recipe["channels_last"]:
+        network.to(memory_format=torch.channels_last)
+    half = precision if precision in ("bf16-mixed", "16-mixed") else "32-true"
     seconds = []
     with torch.random.fork_rng():
-        network, loss = copy.deepcopy(network).to(device).train(), copy.deepcopy(loss).to(device).train()
         shape = (batches.size, network.statistics.channels, batches.crop_size, batches.crop_size)
         images = torch.randn(shape, device=device)
         masks = torch.zeros(shape[0], *shape[2:], dtype=torch.long, device=device)
         for _ in range(TIMED_STEPS + 1):
             synchronise(device)
             started = time.perf_counter()
-            prediction = network(images, upsample=False)
-            loss(prediction, masks, align_corners=network.align_corners).total.backward()
+            with autocast(half, device):
+                losses = loss(network(images, upsample=False), masks, align_corners=network.align_corners)
+            losses.total.backward()
             synchronise(device)
             seconds.append(time.perf_counter() - started)
     return batches.count * statistics.median(seconds[1:])
@@ -128,8 +136,7 @@ def budgeted_steps(
     if budget.seconds is not None and known is not None:
         return known
     batches = batches_of(settings)
-    cuda = torch.cuda.is_available() and settings.trainer["accelerator"] != "cpu"
-    steps = budget.optimiser_steps(network, loss, batches, torch.device("cuda" if cuda else "cpu"))
+    steps = budget.optimiser_steps(network, batches, partial(measure_step, network, loss, batches, settings))
     if steps is not None:
         log.info("the budget pays for %d steps of %d images; recipe.epochs does not count", steps, batches.images)
     return steps

@@ -18,13 +18,10 @@ OPAQUE = 128  # alpha from which on a pixel is not transparent
 
 
 @dataclass(frozen=True)
-class IndexMask(Annotation):
-    """A mask of values. `labels` names them, None being of no class; from `instances` on they are divided by it."""
+class MaskFile(Annotation):
+    """A mask that is a picture."""
 
     path: Path
-    labels: tuple[tuple[int, str | None], ...]
-    instances: int | None = None
-    lenient: bool = False
 
     def where(self) -> str:
         """Return the mask."""
@@ -32,7 +29,21 @@ class IndexMask(Annotation):
 
     def size(self) -> tuple[int, int] | None:
         """Return the mask's own size."""
-        return _size(self.path)
+        head = read_head(self.path)
+        return head.height, head.width
+
+    def version(self) -> str:
+        """Add the state of the file."""
+        return f"{self!r} {state(self.path)}"
+
+
+@dataclass(frozen=True)
+class IndexMask(MaskFile):
+    """A mask of values. `labels` names them, None being of no class; from `instances` on they are divided by it."""
+
+    labels: tuple[tuple[int, str | None], ...]
+    instances: int | None = None
+    lenient: bool = False
 
     def mask(self, height: int, width: int, legend: Legend, told: list[str]) -> UInt8:
         """Translate the values."""
@@ -54,27 +65,14 @@ class IndexMask(Annotation):
         mask: UInt8 = table[values]
         return mask
 
-    def version(self) -> str:
-        """Add the state of the file."""
-        return f"{self!r} {state(self.path)}"
-
 
 @dataclass(frozen=True)
-class ColourMask(Annotation):
+class ColourMask(MaskFile):
     """A mask of colours, of which each channel may differ by `tolerance`; transparent pixels count as black."""
 
-    path: Path
     colours: tuple[tuple[Colour, str], ...]
     tolerance: int = 0
     lenient: bool = False
-
-    def where(self) -> str:
-        """Return the mask."""
-        return str(self.path)
-
-    def size(self) -> tuple[int, int] | None:
-        """Return the mask's own size."""
-        return _size(self.path)
 
     def mask(self, height: int, width: int, legend: Legend, told: list[str]) -> UInt8:
         """Translate the colours."""
@@ -91,10 +89,6 @@ class ColourMask(Annotation):
             )
         mask: UInt8 = np.array(values, np.uint8)[places]
         return mask
-
-    def version(self) -> str:
-        """Add the state of the file."""
-        return f"{self!r} {state(self.path)}"
 
 
 @lru_cache(maxsize=2)
@@ -121,11 +115,6 @@ def read_colours_of(path: Path) -> UInt8:
     pixels = read_colours(path)
     pixels[pixels[..., 3] < OPAQUE] = 0
     return pixels[..., :3]
-
-
-def _size(path: Path) -> tuple[int, int]:
-    head = read_head(path)
-    return head.height, head.width
 
 
 def _why(path: Path) -> str:
