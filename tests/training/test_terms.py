@@ -190,3 +190,18 @@ SMP = {"_target_": "segmentation_models_pytorch.losses.DiceLoss", "mode": "multi
 def test_terms_that_do_not_fit(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(node(**options), "loss")
+
+
+def test_lovasz_of_every_second_pixel() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, masks = torch.randn(2, 4, 8, 8, generator=generator), torch.randint(4, (2, 8, 8), generator=generator)
+    expected = lovasz(logits[..., ::2, ::2].double(), masks[..., ::2, ::2])
+    assert Lovasz(stride=2)(logits, masks).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_lovasz_where_it_reads_no_labelled_pixel() -> None:
+    logits, masks = torch.zeros(1, 4, 8, 8, requires_grad=True), torch.full((1, 8, 8), IGNORE)
+    masks[0, 1, 1] = 3
+    term = Lovasz(stride=2)(logits, masks)
+    term.backward()
+    assert term.item() == 0 and logits.grad is not None and not logits.grad.any()
