@@ -204,4 +204,6 @@ def test_lovasz_where_it_reads_no_labelled_pixel() -> None:
     masks[0, 1, 1] = 3
     term = Lovasz(stride=2)(logits, masks)
     term.backward()
-    assert term.item() == 0 and logits.grad is not None and not logits.grad.any()
+    assert term.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
