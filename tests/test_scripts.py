@@ -13,6 +13,8 @@ from PIL import Image
 from fastfcn import load_network
 from fastfcn.data.shapes import CLASSES, PALETTE, Shapes
 from fastfcn.evaluation.metrics import summarise
+from fastfcn.reporting.boundary import NAME as BOUNDARY
+from fastfcn.reporting.boundary import TRIMAP, read_regions
 from fastfcn.reporting.per_image import NAME as PER_IMAGE
 from fastfcn.reporting.per_image import read_per_image
 from fastfcn.reporting.pictures import GAP
@@ -76,12 +78,17 @@ def test_a_row_of_a_table_ends_with_the_score_of_its_protocol(tmp_path: Path, sc
 def test_evaluate_from_the_checkpoint_alone(trained: Path, tmp_path: Path, script, capsys) -> None:
     run_dir = tmp_path / "evaluation"
     checkpoint = trained / "checkpoints" / "best.ckpt"
-    script("evaluate", f"checkpoint={checkpoint}", "split=test", "workers=0", f"hydra.run.dir={run_dir}")
+    options = ("split=test", "workers=0", "boundary=true")
+    script("evaluate", f"checkpoint={checkpoint}", *options, f"hydra.run.dir={run_dir}")
     assert "tent" in capsys.readouterr().out
     result = json.loads((run_dir / "result.json").read_text())
     assert set(result["metrics"]) == {"test/miou_full", "test/pixacc_full"}
     assert result["checkpoint"] == str(checkpoint)
     assert result["images"] == 3
+    regions = read_regions(run_dir / BOUNDARY, len(CLASSES))
+    np.testing.assert_array_equal(
+        regions.counts(*TRIMAP).correct, read_per_image(run_dir / PER_IMAGE, len(CLASSES)).counts().correct
+    )
     pictures = sorted(path.name for path in (run_dir / "pictures").iterdir())
     assert pictures == ["00000.png", "00001.png", "00002.png", "legend.png"]
     truth = np.array(PALETTE, np.uint8)[Shapes(size=64, test_images=3).split("test")[0].mask]

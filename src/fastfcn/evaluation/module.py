@@ -17,6 +17,7 @@ from fastfcn.evaluation.batching import Batch, BySize
 from fastfcn.evaluation.metrics import Scores, SegmentationScores
 from fastfcn.evaluation.per_image import Cells, ImageConfusions
 from fastfcn.evaluation.protocols import Protocol
+from fastfcn.evaluation.regions.counting import Entries, RegionCounts
 from fastfcn.models.inference import Network
 from fastfcn.reporting.pictures import comparison, save_picture
 
@@ -32,15 +33,18 @@ class EvaluationModule(L.LightningModule):
         num_classes: int,
         absent: Literal["skip", "zero"],
         pictures: "Pictures | None" = None,
+        boundary: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
         self.protocol = protocol
         self.accumulated = SegmentationScores(num_classes, absent=absent)
         self.images = ImageConfusions(num_classes)
+        self.regions = RegionCounts(num_classes) if boundary else None
         self.pictures = pictures
         self.scores: Scores | None = None
         self.per_image: dict[int, Cells] = {}
+        self.per_region: dict[int, Entries] | None = None
         self._seen = 0  # images of this process
 
     def on_test_epoch_start(self) -> None:
@@ -59,6 +63,8 @@ class EvaluationModule(L.LightningModule):
         """Count the pixels of image `index` of the split."""
         self.accumulated.update(labels, sample.mask.long())
         self.images.add(labels, sample.mask, index)
+        if self.regions is not None:
+            self.regions.add(labels, sample.mask, index)
         if self.pictures is not None:
             self.pictures.save(sample, labels, index)
 
@@ -66,6 +72,8 @@ class EvaluationModule(L.LightningModule):
         """Summarise over all processes."""
         self.scores = self.accumulated.scores()
         self.per_image = self.images.gathered(self.trainer.world_size)
+        if self.regions is not None:
+            self.per_region = self.regions.gathered(self.trainer.world_size)
 
 
 class Pictures:

@@ -11,7 +11,7 @@ from torch import Tensor
 from fastfcn.data.dataset import IGNORE, Split
 from fastfcn.reporting.per_image import NAME, PerImage, write_per_image
 
-Cells = NDArray[np.int64]  # (2, K): indices of cells of a confusion, rising, over their pixels
+Cells = NDArray[np.int64]  # (2, K): of an image, indices of cells of a confusion, rising, over their pixels
 
 
 class ImageConfusions:
@@ -27,11 +27,16 @@ class ImageConfusions:
 
     def gathered(self, world_size: int) -> dict[int, Cells]:
         """Return the images of all processes by their index; all processes take part."""
-        if world_size == 1:
-            return self._images
-        shares: list[dict[int, Cells]] = [{}] * world_size
-        torch.distributed.all_gather_object(shares, self._images)
-        return {index: cells for share in shares for index, cells in share.items()}
+        return gather(self._images, world_size)
+
+
+def gather(images: dict[int, Cells], world_size: int) -> dict[int, Cells]:
+    """Join the images of all processes, which all take part."""
+    if world_size == 1:
+        return images
+    shares: list[dict[int, Cells]] = [{}] * world_size
+    torch.distributed.all_gather_object(shares, images)
+    return {index: cells for share in shares for index, cells in share.items()}
 
 
 def count_cells(labels: Tensor, mask: Tensor, num_classes: int) -> Cells:

@@ -22,6 +22,7 @@ from fastfcn.evaluation.mapping import MappedProtocol, map_classes
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.per_image import write_images
 from fastfcn.evaluation.protocols import Protocol
+from fastfcn.evaluation.regions.counting import write_region_counts
 from fastfcn.evaluation.subject import open_subject
 from fastfcn.files import require_folders, write_atomically
 from fastfcn.machine import require_devices
@@ -52,6 +53,7 @@ class EvaluationConfig:
     class_map: Remap | None
     absent: Literal["skip", "zero"]
     pictures: Count
+    boundary: bool
     workers: Workers
     batch_size: AtLeastOne
     pad_to: AtLeastOne | None
@@ -97,6 +99,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
         num_classes=len(data.classes),
         absent=settings.absent,
         pictures=Pictures(run_dir / "pictures", loader.split, data, count=settings.pictures),
+        boundary=settings.boundary,
     )
     trainer: L.Trainer = build(
         settings.trainer,
@@ -120,6 +123,8 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
         print_scores(scores, data.classes, title=f"{data.name} {split}, protocol {protocol.name}")
         write_atomically(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(content)).encode())
         write_images(run_dir, module.per_image, loader.split, len(data.classes))
+        if module.per_region is not None:
+            write_region_counts(run_dir, module.per_region, loader.split, len(data.classes))
         trained = origin(settings.checkpoint)
         measured = build_result(
             metrics={
