@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
@@ -54,6 +54,8 @@ Degrees = Annotated[float, within(0, 180)]
 Scale = Annotated[float, within(0.01, 100)]  # of an image
 Scales = Annotated[tuple[Scale, ...], NOT_EMPTY]
 Pixels = Annotated[int, within(1, 100_000)]  # a side of an image
+OWN: Final = "own"  # an image's own size
+BaseSize = Annotated[Pixels | Literal["own"], either("a number of pixels, or own: an image's own size")]
 CropSize = Annotated[int, within(16, 100_000)]  # what a stride of 32 leaves something of
 Byte = Annotated[int, within(0, 255)]
 MaskValue = Annotated[int, within(0, 65_535)]

@@ -12,6 +12,7 @@ from PIL import Image
 
 from fastfcn.checkpoints import build_network
 from fastfcn.composition import plain
+from fastfcn.data import bands
 from fastfcn.evaluation import predict as prediction
 from fastfcn.evaluation.inputs import find_images, require_apart
 from fastfcn.evaluation.protocols import FullImage
@@ -91,14 +92,14 @@ def test_damaged_images_leave_no_submission(
 def test_an_image_too_large_for_memory_does_not_end_the_others(
     predict, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = session.read_image
+    read = bands.read_image
 
     def huge(path: Path, **options: bool) -> np.ndarray:
         if path.name != "a.jpg":
             return read(path, **options)
         return np.lib.stride_tricks.as_strided(np.zeros(3, np.uint8), (10**7, 10**7, 3), (0, 0, 1))
 
-    monkeypatch.setattr(session, "read_image", huge)
+    monkeypatch.setattr(bands, "read_image", huge)
     said = predict(code=1)
     assert f"{images}/a.jpg: out of memory" in said
     assert "protocol=single_scale goes over a large image in windows" in said

@@ -14,7 +14,9 @@ from fastfcn.data.dataset import Example, SegmentationData, Split
 from fastfcn.data.memory import MEMORY, memory_available, memory_folder
 from fastfcn.files import write_atomically
 
-FORMAT = 1  # of the files, and of what decoding does to an image or a mask: another number reads everything anew
+FORMAT = 2  # of the files, and of what decoding does to an image or a mask: another number reads everything anew
+HEAD = 32  # bytes of a file before the pixels: four numbers
+TYPES = {1: np.uint8, 4: np.float32}  # of pixels, by their bytes
 PROBED = 8  # examples that tell how much room the others need
 GIB = 2**30
 
@@ -92,8 +94,8 @@ class CachedSplit(Split):
 
 
 def write_example(path: Path, example: Example) -> None:
-    """Write height, width, image, mask and name, as bytes and in one step."""
-    shape = np.array(example.mask.shape, np.int64)
+    """Write height, width, channels and their bytes, image, mask and name, in one step."""
+    shape = np.array([*example.image.shape, example.image.itemsize], np.int64)
     parts = (shape.tobytes(), example.image.tobytes(), example.mask.tobytes(), example.name.encode())
     write_atomically(path, b"".join(parts))
 
@@ -104,13 +106,14 @@ def read_example(path: Path) -> Example | None:
         content = np.fromfile(path, np.uint8)
     except OSError:
         return None
-    if len(content) < 16:
+    if len(content) < HEAD:
         return None
-    height, width = (int(side) for side in content[:16].view(np.int64))
-    image, mask, name = np.split(content[16:], np.cumsum([3 * height * width, height * width]))
+    height, width, channels, size = (int(side) for side in content[:HEAD].view(np.int64))
+    image, mask, name = np.split(content[HEAD:], np.cumsum([channels * size * height * width, height * width]))
     if len(mask) < height * width:
         return None
-    return Example(image.reshape(height, width, 3), mask.reshape(height, width), name.tobytes().decode())
+    pixels = image.view(TYPES[size]).reshape(height, width, channels)
+    return Example(pixels, mask.reshape(height, width), name.tobytes().decode())
 
 
 def _bytes_needed(split: Split) -> int:

@@ -1,7 +1,9 @@
 """A crop of the scaled image, at the cost of the crop: nothing is computed that the crop does not keep."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import cv2
@@ -10,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from fastfcn.data.dataset import IGNORE, UInt8
+from fastfcn.data.dataset import IGNORE, Pixels, UInt8
+from fastfcn.data.windowed import Windowed
 
 GRID_TOLERANCE = 1 / 32  # of a scaled pixel: the finest step of OpenCV's own warps
+FOUR = 4  # channels that all of OpenCV's operations take
 
 
 @dataclass(frozen=True)
@@ -31,15 +35,15 @@ class Crop:
     sigma: float = 0.0
 
 
-def crop_image(image: UInt8, crop: Crop) -> UInt8:
-    """Scale, turn and crop an image (H, W, 3): bilinear, antialiased when shrinking, as Pillow has it."""
+def crop_image(image: Pixels | Windowed, crop: Crop) -> Pixels:
+    """Scale, turn and crop an image (H, W, C): bilinear, antialiased when shrinking, as Pillow has it."""
     if not crop.angle:
         return _scaled_image(image, crop)
     around, matrix = _turned(crop)
     return _warp(_scaled_image(image, around), matrix, crop.size, cv2.INTER_LINEAR, fill=0)
 
 
-def crop_mask(mask: UInt8, crop: Crop) -> UInt8:
+def crop_mask(mask: UInt8 | Windowed, crop: Crop) -> UInt8:
     """Scale, turn and crop a mask (H, W): nearest neighbour; what turns in from outside is IGNORE."""
     if not crop.angle:
         return _scaled_mask(mask, crop)
@@ -71,29 +75,31 @@ def _on_grid(place: float) -> bool:
     return abs(place - round(place)) <= GRID_TOLERANCE
 
 
-def _scaled_image(image: UInt8, crop: Crop) -> UInt8:
+def _scaled_image(image: Pixels | Windowed, crop: Crop) -> Pixels:
     rows, columns = (_cut(*side) for side in zip(image.shape[:2], crop.scaled, crop.start, crop.size, strict=True))
     part = image[rows.first : rows.last, columns.first : columns.last]
     if rows.length < part.shape[0] or columns.length < part.shape[1]:
         scaled = _shrink(part, rows.length, columns.length)
     else:
-        scaled = cv2.resize(part, (columns.length, rows.length), interpolation=cv2.INTER_LINEAR)
-    kept: UInt8 = scaled[rows.skip : rows.skip + crop.size[0], columns.skip : columns.skip + crop.size[1]]
+        size = (columns.length, rows.length)
+        scaled = by_fours(part, partial(cv2.resize, dsize=size, interpolation=cv2.INTER_LINEAR))
+    kept: Pixels = scaled[rows.skip : rows.skip + crop.size[0], columns.skip : columns.skip + crop.size[1]]
     return kept
 
 
-def _shrink(image: UInt8, height: int, width: int) -> UInt8:
+def _shrink(image: Pixels, height: int, width: int) -> Pixels:
     """Resize as Pillow does: OpenCV has no antialiased bilinear filter, and PyTorch's is the faster one for bytes."""
     pixels = torch.from_numpy(image)[None].permute(0, 3, 1, 2)
-    shrunk: UInt8 = (
+    shrunk: Pixels = (
         interpolate(pixels, size=(height, width), mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
     )
     return shrunk
 
 
-def _scaled_mask(mask: UInt8, crop: Crop) -> UInt8:
+def _scaled_mask(mask: UInt8 | Windowed, crop: Crop) -> UInt8:
     rows, columns = (_nearest(*side) for side in zip(mask.shape, crop.scaled, crop.start, crop.size, strict=True))
-    part: UInt8 = mask[rows[0] : rows[-1] + 1].take(columns, axis=1).take(rows - rows[0], axis=0)
+    window = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    part: UInt8 = window.take(columns - columns[0], axis=1).take(rows - rows[0], axis=0)
     return part
 
 
@@ -118,13 +124,18 @@ def _turned(crop: Crop) -> tuple[Crop, NDArray[np.float64]]:
     return around, np.hstack([turn, shift[:, None]])
 
 
-def _warp(array: UInt8, matrix: NDArray[np.float64], size: tuple[int, int], how: int, *, fill: int) -> UInt8:
-    warped: UInt8 = cv2.warpAffine(
-        array,
-        matrix,
-        size[::-1],
-        flags=how | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(fill, fill, fill),
-    )
-    return warped
+def _warp(array: Pixels, matrix: NDArray[np.float64], size: tuple[int, int], how: int, *, fill: int) -> Pixels:
+    options = {
+        "M": matrix, "dsize": size[::-1], "flags": how | cv2.WARP_INVERSE_MAP,
+        "borderMode": cv2.BORDER_CONSTANT, "borderValue": (fill, fill, fill),
+    }  # fmt: skip
+    return by_fours(array, partial(cv2.warpAffine, **options))
+
+
+def by_fours(array: Pixels, change: Callable[[Pixels], Pixels]) -> Pixels:
+    """Have OpenCV change an image (H, W, C) or a mask (H, W): it loses the C of one, and takes no more than four."""
+    if array.ndim == 2 or 1 < array.shape[2] <= FOUR:
+        return change(array)
+    return np.dstack([
+        change(np.ascontiguousarray(array[..., first : first + FOUR])) for first in range(0, array.shape[2], FOUR)
+    ])  # fmt: skip

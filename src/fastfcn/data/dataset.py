@@ -1,30 +1,48 @@
 """What a dataset is to the rest of the suite: classes, colours, splits, and examples by index."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fastfcn.data.windowed import Windowed
+
 IGNORE = 255  # mask value of pixels that belong to no class, in every dataset once read
 
 UInt8 = NDArray[np.uint8]
+Pixels = NDArray[Any]  # of an image (H, W, C): uint8, or float32 in 0..1
 
 
 @dataclass
 class Example:
-    """One labelled image: `image` (H, W, 3) RGB, `mask` (H, W) of class indices or IGNORE, both uint8."""
+    """One labelled image: `image` (H, W, C), `mask` (H, W) of class indices or IGNORE, uint8."""
 
-    image: UInt8
+    image: Pixels
     mask: UInt8
     name: str
 
 
+@dataclass
+class LargeExample:
+    """One that does not exist as a whole: its pixels, and those of its mask, are read as they are asked for."""
+
+    image: Windowed
+    mask: Windowed | UInt8
+    name: str
+
+    def whole(self) -> Example:
+        """Read it all. Raises ValueError if it has too many pixels for that."""
+        mask = self.mask.whole() if isinstance(self.mask, Windowed) else self.mask
+        return Example(self.image.whole(), mask, self.name)
+
+
 class Sample(NamedTuple):
-    """An example ready to be batched: `image` (3, H, W) and `mask` (H, W), uint8."""
+    """An example ready to be batched: `image` (C, H, W), and `mask` (H, W), uint8."""
 
     image: Tensor
     mask: Tensor
@@ -41,9 +59,17 @@ class Split(ABC):
     def __getitem__(self, index: int) -> Example:
         """Read one example."""
 
+    def open(self, index: int) -> Example | LargeExample:
+        """Read one example, or open it where it is to be read by parts."""
+        return self[index]
+
     def mask(self, index: int) -> UInt8:
         """Read the mask of an example alone, (H, W)."""
         return self[index].mask
+
+    def mask_parts(self, index: int) -> Iterator[UInt8]:
+        """Yield the mask of an example, some rows (h, W) at a time where it is large."""
+        yield self.mask(index)
 
     def files(self, index: int) -> tuple[Path, ...]:
         """Return the files that an example is read from, image before mask; none if it is generated."""
@@ -63,6 +89,7 @@ class SegmentationData(ABC):
 
     name: str
     channels: int = 3  # of an image
+    dtype: type[np.uint8] | type[np.float32] = np.uint8
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     train_split: str
@@ -76,6 +103,10 @@ class SegmentationData(ABC):
     def warnings(self) -> list[str]:
         """Return what a user should know before training, a line each."""
         return []
+
+    def visible(self, image: Pixels) -> UInt8:
+        """Return an image (H, W, C) as 8-bit RGB (H, W, 3), for pictures."""
+        return image
 
     def relabelling(self, name: str) -> str:
         """Say what to do if the masks of a split do not hold what training needs."""

@@ -1,15 +1,22 @@
 """Datasets that are pairs of image and mask files."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from fastfcn.data.dataset import Example, SegmentationData, Split, UInt8
-from fastfcn.data.images import UPRIGHT, orientation, read_image, read_indices
+from numpy.typing import NDArray
+
+from fastfcn.data.bands import Bands
+from fastfcn.data.dataset import Example, LargeExample, Pixels, SegmentationData, Split, UInt8
+from fastfcn.data.images import SAVE_AS, UPRIGHT, orientation, read_indices
 from fastfcn.data.labels import Labels
 from fastfcn.data.listing import repeated, shortened
+from fastfcn.data.measuring import Measured, measure
 from fastfcn.data.remapping import remapped
+from fastfcn.data.tiff import Tiff, is_tiff
+from fastfcn.data.windowed import LARGE, Windowed
 from fastfcn.installation import how_to_call
 
 VALUES_SHOWN = 10  # of a mask that may not be there; the rest are counted
@@ -24,10 +31,25 @@ class Pair:
 
 
 class FileData(SegmentationData):
-    """A dataset of files. `labels` says what its masks hold; `upright` turns images as their EXIF orientation says."""
+    """A dataset of files. `labels` says what its masks hold; `upright` turns images as their EXIF orientation says.
+
+    `bands` says what is read of an image file.
+    """
 
     labels: Labels
     upright: bool = True
+    bands: Bands = Bands()
+
+    def visible(self, image: Pixels) -> UInt8:
+        """Return an image (H, W, C) as 8-bit RGB (H, W, 3), for pictures."""
+        return self.bands.visible(image)
+
+    def settle(self) -> Measured:
+        """Measure the channels of the training images, and read images by that from now on."""
+        paths = [pair.image for pair in self.pairs(self.train_split)]
+        measured = measure(paths, self.bands, upright=self.upright)
+        self.bands = measured.bands
+        return measured
 
     def rename(self, remap: Mapping[str, str | None] | None) -> None:
         """Give classes other names, which merges or drops them. Raises ValueError for a name that is no class."""
@@ -87,6 +109,7 @@ class PairSplit(Split):
         self.pairs = pairs
         self.labels = data.labels
         self.upright = data.upright
+        self.bands = data.bands
         self.allowed = data.allowed()
 
     def __len__(self) -> int:
@@ -96,25 +119,67 @@ class PairSplit(Split):
     def __getitem__(self, index: int) -> Example:
         """Read a pair. Raises ValueError naming the file if image and mask do not fit, or a value is no class."""
         pair = self.pairs[index]
-        image, mask = read_image(pair.image, upright=self.upright), self.mask(index)
-        if mask.shape != image.shape[:2]:
-            raise ValueError(size_fault(pair, mask.shape, image.shape, upright=self.upright))
+        image, mask = self.bands.read(pair.image, upright=self.upright), self.mask(index)
+        self._require_fit(pair, mask.shape, image.shape)
         return Example(image, mask, pair.image.stem)
+
+    def open(self, index: int) -> Example | LargeExample:
+        """Read a pair, or open it where its image is a TIFF of more than LARGE pixels. Raises ValueError as above."""
+        pair = self.pairs[index]
+        image = self.bands.windowed(pair.image)
+        if image is None:
+            return self[index]
+        mask = self._windowed_mask(pair) or self.mask(index)
+        self._require_fit(pair, mask.shape, image.shape)
+        return LargeExample(image, mask, pair.image.stem)
 
     def mask(self, index: int) -> UInt8:
         """Read a mask. Raises ValueError naming the file if a value is no class."""
         pair = self.pairs[index]
         assert pair.mask is not None
-        values = read_indices(pair.mask)
+        return self._labelled(pair, read_indices(pair.mask))
+
+    def mask_parts(self, index: int) -> Iterator[UInt8]:
+        """Yield a mask, some rows at a time if it is a TIFF of more than LARGE pixels."""
+        mask = self._windowed_mask(self.pairs[index])
+        yield from [self.mask(index)] if mask is None else mask.parts()
+
+    def _windowed_mask(self, pair: Pair) -> Windowed | None:
+        assert pair.mask is not None
+        return windowed_mask(pair.mask, lambda values: self._labelled(pair, values))
+
+    def _labelled(self, pair: Pair, values: NDArray[Any]) -> UInt8:
         unknown = self.labels.unknown(values)
         if unknown:
             raise ValueError(label_fault(pair, unknown, self.allowed))
         return self.labels.apply(values)
 
+    def _require_fit(self, pair: Pair, mask: Sequence[int], image: Sequence[int]) -> None:
+        if tuple(mask) != tuple(image[:2]):
+            raise ValueError(size_fault(pair, mask, image, upright=self.upright))
+
     def files(self, index: int) -> tuple[Path, ...]:
         """Return image and mask."""
         pair = self.pairs[index]
         return (pair.image,) if pair.mask is None else (pair.image, pair.mask)
+
+
+def windowed_mask(path: Path, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Windowed | None:
+    """Open a mask that is a TIFF of more than LARGE pixels; None for others. `change` is done to its values (h, w)."""
+    if not is_tiff(path) or (tiff := Tiff(path)).pixels <= LARGE:
+        return None
+    if tiff.shape[2] != 1 or tiff.dtype.kind not in "ui":
+        raise ValueError(f"mask {path} has {tiff.shape[2]} channels of {tiff.dtype}, not class indices; {SAVE_AS}")
+    return Windowed(tiff, lambda values: change(values[..., 0]), None)
+
+
+def open_values(path: Path) -> tuple[tuple[int, ...], Iterator[NDArray[Any]]]:
+    """Return the size (H, W) of a mask file and its values, some rows (h, W) at a time where it is large."""
+    windowed = windowed_mask(path, lambda values: values)
+    if windowed is not None:
+        return windowed.shape, windowed.parts()
+    values = read_indices(path)
+    return values.shape, iter([values])
 
 
 def size_fault(pair: Pair, mask: Sequence[int], image: Sequence[int], *, upright: bool) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fastfcn.data.bands import BandCount, Bands, Range, Shown
 from fastfcn.data.classes import labelme_note, read_classes
 from fastfcn.data.dataset import IGNORE
 from fastfcn.data.files import FileData, Pair
@@ -26,7 +27,8 @@ class Folder(FileData):
 
     Masks hold indices into them, or else `values`, one a class in their order; `ignore_index` marks pixels of no class,
     beside 255. Colours are PASCAL VOC's unless `palette` or `root`/palette.txt gives them. Images are turned `upright`
-    as their EXIF orientation says; masks never are. `remap` merges classes and drops them. With `fold` the training and
+    as their EXIF orientation says; masks never are. With `channels` they are read as they are stored, `range` and
+    `shown` as `Bands` has them. `remap` merges classes and drops them. With `fold` the training and
     validation split are those that prepare_data.py folds=N wrote.
     """
 
@@ -39,6 +41,9 @@ class Folder(FileData):
         values: Sequence[MaskValue] | None = None,
         ignore_index: MaskValue = IGNORE,
         upright: bool = True,
+        channels: BandCount | None = None,
+        range: Range | None = None,  # noqa: A002  # the option's name
+        shown: Shown | None = None,
         name: Name = "folder",
         train_split: Name = "train",
         val_split: Name = "val",
@@ -61,6 +66,8 @@ class Folder(FileData):
             identity(count, ignored=ignore_index) if values is None else _listed(values, count, ignore_index)
         )
         self.upright = upright
+        self.bands = Bands.of(channels, range, shown)
+        self.channels, self.dtype = self.bands.channels, self.bands.dtype
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
         self.fold = fold
         self.rename(remap)

@@ -1,5 +1,6 @@
 """Reading image and mask files, which anyone may have made and which may be damaged."""
 
+import contextlib
 import os
 import re
 import warnings
@@ -8,15 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from fastfcn.data.dataset import UInt8
+from fastfcn.data.tiff import MAGIC, is_tiff
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp")
 INDEX_MODES = ("L", "P", "1", "I", "I;16", "I;16B", "I;16L")
+GREY_WITH_OPACITY = 4  # PNG's colour types that Pillow reduces to 8 bits: this, and
+DEEP_COLOURS = (2, GREY_WITH_OPACITY, 6)
+CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "I;16": 1, "I;16B": 1, "I;16L": 1}  # of Pillow's modes
 NO_IMAGE = "cannot be read as an image"
 SAVE_AS = "save it as an 8-bit greyscale or palette PNG of class indices"
 UPRIGHT = 1  # EXIF's orientation of pictures that are stored as they are seen
@@ -60,6 +67,8 @@ def _opened(path: Path, failure: str) -> Iterator[tuple[Image.Image, bytes]]:
         raise
     except UnidentifiedImageError as error:
         reason = "its kind is not known" if content else "it is empty"
+        if content[:4] in MAGIC:
+            reason = "it is a TIFF of other pixels than RGB or grey, for which a training is told data.channels=N"
         raise ValueError(f"{failure}: {reason}") from error
     except Image.DecompressionBombError as error:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
@@ -75,7 +84,10 @@ def read_image(path: Path, *, upright: bool = True) -> UInt8:
     """
     with _opened(path, f"{path} {NO_IMAGE}") as (image, content):
         if image.mode in ("I", "F"):
-            raise _UnfitError(f"{path} has {image.mode} pixels, whose range is unknown; save it with 8 or 16 bits")
+            raise _UnfitError(
+                f"{path} has {image.mode} pixels, whose range is unknown; save it with 8 or 16 bits, or train with "
+                "data.channels=1 and data.range="
+            )
         if image.format == "JPEG" and image.mode == "RGB" and not (upright and _orientation(image) != UPRIGHT):
             pixels = _decode_jpeg(content)
             if pixels is not None:
@@ -106,8 +118,36 @@ def read_colours(path: Path) -> UInt8:
         return np.array(_as_stored(image).convert("RGBA"))
 
 
+def read_as_stored(path: Path, *, upright: bool = True) -> NDArray[Any]:
+    """Read the numbers of an image, uint8 or uint16, as (H, W, C). Raises ValueError if it cannot be read."""
+    with _opened(path, f"{path} {NO_IMAGE}") as (image, content):
+        if image.format == "PNG" and content[24] == 16 and content[25] in DEEP_COLOURS:
+            return _decode_deep(content, path)
+        if image.mode not in CHANNELS:
+            raise _UnfitError(
+                f"{path} has {image.mode} pixels; save it with 1 to 4 channels of 8 or 16 bits, or as a TIFF"
+            )
+        pixels = np.array(ImageOps.exif_transpose(image) if upright else _as_stored(image))
+        return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def _decode_deep(content: bytes, path: Path) -> NDArray[np.uint16]:
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise _UnfitError(f"{path} {NO_IMAGE}: it is damaged")
+    order = [0, 3] if content[25] == GREY_WITH_OPACITY else [2, 1, 0, 3][: pixels.shape[2]]  # of OpenCV's channels
+    return np.ascontiguousarray(pixels[..., order])
+
+
 def orientation(path: Path) -> int:
-    """Return EXIF's orientation of an image, 1 (upright) to 8, from the file's head. Raises ValueError as above."""
+    """Return EXIF's orientation of an image, 1 (upright) to 8, from the file's head. Raises ValueError as above.
+
+    A TIFF that Pillow does not know, of many channels or of floats, counts as upright: others than that are refused.
+    """
+    if is_tiff(path):
+        with contextlib.suppress(ValueError), _opened(path, str(path)) as (image, _):
+            return _orientation(image)
+        return UPRIGHT
     with _opened(path, f"{path} {NO_IMAGE}") as (image, _):
         return _orientation(image)
 

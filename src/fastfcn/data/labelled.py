@@ -23,7 +23,7 @@ def require_labelled(data: SegmentationData, name: str, needed: int) -> None:
     split = data.split(name)
     pixels = np.zeros(MAX_VALUES, np.int64)
     for index in np.random.default_rng(0).permutation(len(split)):
-        pixels += count_pixels(split.mask(int(index)))
+        pixels += sum(map(count_pixels, split.mask_parts(int(index))))
         if np.count_nonzero(pixels[:IGNORE]) >= needed:
             return
     raise ValueError(few_classes(data, name, pixels))

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.cache import CachedSplit
-from fastfcn.data.dataset import IGNORE, Example, Sample, SegmentationData, Split
+from fastfcn.data.dataset import IGNORE, Example, LargeExample, Sample, SegmentationData, Split
 from fastfcn.data.sampling import PLACEHOLDER, Draw, EvaluationShare, TrainingBatches
 from fastfcn.stopping import STOP_SIGNALS
 
@@ -27,13 +27,13 @@ class TrainingSamples(Dataset[Sample]):
 
     def __getitem__(self, draw: Draw) -> Sample:
         """Read and augment one example."""
-        return self.augmentation.train(self.split[draw.index], draw.seed)
+        return self.augmentation.train(self.split.open(draw.index), draw.seed)
 
 
 class EvaluationSamples(Dataset[Sample]):
     """Examples by index, each through `transform`; a PLACEHOLDER is the first one with all pixels ignored."""
 
-    def __init__(self, split: Split, transform: Callable[[Example], Sample]) -> None:
+    def __init__(self, split: Split, transform: Callable[[Example | LargeExample], Sample]) -> None:
         self.split = split
         self.transform = transform
 
@@ -44,8 +44,8 @@ class EvaluationSamples(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         """Read one example."""
         if index != PLACEHOLDER:
-            return self.transform(self.split[index])
-        sample = self.transform(self.split[0])
+            return self.transform(self.split.open(index))
+        sample = self.transform(self.split.open(0))
         return Sample(sample.image, torch.full_like(sample.mask, IGNORE))
 
 

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import albumentations as A
 import numpy as np
+from numpy.typing import DTypeLike
 from pydantic import BeforeValidator, ValidationError
 from pydantic_core import PydanticCustomError
 
-from fastfcn.data.dataset import IGNORE, UInt8
+from fastfcn.data.dataset import IGNORE, Pixels, UInt8
 from fastfcn.data.sampling import derive_seed
 from fastfcn.fitting import require_fitting
 from fastfcn.options import RANGE
@@ -23,6 +24,7 @@ KNOWN: dict[str, type[A.BasicTransform]] = {
 }
 UNFIT = {"Lambda": "takes functions", "Morphological": "grows classes by their numbers"}
 BYTE = np.dtype(np.uint8)
+RGB = 3
 LABELS = (0, 100, 200)  # of a mask to try a transform on: a mean of two is none of them
 
 
@@ -70,13 +72,19 @@ class Extra:
 
     def __init__(self, entries: Sequence[Any], sizes: tuple[int, int]) -> None:
         require_fitting([*entries], tuple[Transform, ...], PATH)
+        self.sizes = sizes
         self.transforms = [_built(*read_transform(entry)) for entry in entries]
         for transform in self.transforms:
             for height, width in {sizes, sizes[::-1]}:
                 _try(transform, height, width)
 
-    def __call__(self, image: UInt8, mask: UInt8, seed: int) -> tuple[UInt8, UInt8]:
-        """Change an image (H, W, 3) and its mask (H, W)."""
+    def require(self, channels: int, dtype: DTypeLike) -> None:
+        """Raise ValueError for a transform that does not take such images, which may be others than 8-bit RGB."""
+        for transform in self.transforms:
+            _try(transform, *self.sizes, channels=channels, dtype=dtype)
+
+    def __call__(self, image: Pixels, mask: UInt8, seed: int) -> tuple[Pixels, UInt8]:
+        """Change an image (H, W, C) and its mask (H, W)."""
         for place, transform in enumerate(self.transforms, start=1):
             transform.set_random_seed(derive_seed(seed, place))  # one seed for all would draw alike
             image, mask = _applied(transform, image, mask)
@@ -94,27 +102,37 @@ def _built(name: str, arguments: Mapping[str, Any]) -> A.BasicTransform:
 
 
 def _applied(
-    transform: A.BasicTransform, image: UInt8, mask: UInt8, *, force_apply: bool = False
-) -> tuple[UInt8, UInt8]:
-    name, size = type(transform).__name__, mask.shape
+    transform: A.BasicTransform, image: Pixels, mask: UInt8, *, force_apply: bool = False
+) -> tuple[Pixels, UInt8]:
+    name, size, kept = type(transform).__name__, mask.shape, (image.shape[2], image.dtype)
     try:
         after = transform(image=image, mask=mask, force_apply=force_apply)
     except Exception as error:
         raise ValueError(
-            f"{PATH}: {name} fails on a crop of {size}, which base_size and scale allow: {_reason(error)}"
+            f"{PATH}: {name} fails on a crop of {size}{_kind(*kept)}, which base_size and scale allow: {_reason(error)}"
         ) from error
     image, mask = after["image"], after["mask"]
-    if mask.shape not in (size, size[::-1]) or image.shape != (*mask.shape, 3) or {image.dtype, mask.dtype} != {BYTE}:
+    fits = mask.shape in (size, size[::-1]) and image.shape[:2] == mask.shape and mask.dtype == BYTE
+    if not fits or (image[0, 0].size, image.dtype) != kept:
         raise ValueError(
-            f"{PATH}: {name} makes {tuple(image.shape)} values of {image.dtype} of a crop of {size}; take one that "
-            "keeps size and type, for scaling, cropping and normalising are done"
+            f"{PATH}: {name} makes {tuple(image.shape)} values of {image.dtype} of a crop of {size}{_kind(*kept)}; "
+            "take one that keeps size and type, for scaling, cropping and normalising are done"
         )
-    return image, mask
+    return image.reshape(*mask.shape, kept[0]), mask
 
 
-def _try(transform: A.BasicTransform, height: int, width: int) -> None:
+def _kind(channels: int, dtype: np.dtype[Any]) -> str:
+    """Name what is no 8-bit RGB."""
+    return "" if (channels, dtype) == (RGB, BYTE) else f" with {channels} channels of {dtype}"
+
+
+def _try(
+    transform: A.BasicTransform, height: int, width: int, *, channels: int = RGB, dtype: DTypeLike = np.uint8
+) -> None:
     draw = np.random.default_rng(0)
-    image = draw.integers(0, 256, (height, width, 3), np.uint8)
+    image = draw.integers(0, 256, (height, width, channels), np.uint8)
+    if np.dtype(dtype) != BYTE:
+        image = (image / 255).astype(dtype)
     labels = draw.choice(np.array(LABELS, np.uint8), (4, 4))
     mask = labels[np.ix_(np.arange(height) * 4 // height, np.arange(width) * 4 // width)]
     transform.set_random_seed(0)

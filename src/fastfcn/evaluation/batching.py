@@ -12,7 +12,7 @@ from fastfcn.data.dataset import Sample
 
 
 class Batch(NamedTuple):
-    """Images (B, 3, H, W) of one size, padded right and bottom with black; the masks (h, w) keep the images' own sizes.
+    """Images (B, C, H, W) of one size, padded right and bottom with black; the masks (h, w) keep the images' own sizes.
 
     `places` are those of the images in what was collated.
     """

@@ -62,7 +62,7 @@ class SeparatePictures(Pictures):
         if index not in self.indices:
             return
         name = self.split[index].name.replace("/", "_")
-        image = Image.fromarray(to_array(batch.image[0].permute(1, 2, 0)))
+        image = Image.fromarray(self.visible(batch.image[0].permute(1, 2, 0).cpu().numpy()))
         save_picture(image, self.folder / "images" / f"{name}.jpg")
         for folder, indices in {"truth": batch.mask[0], "predictions": labels[0]}.items():
             save_picture(index_png(to_array(indices), self.palette), self.folder / folder / f"{name}.png")

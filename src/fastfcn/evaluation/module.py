@@ -82,7 +82,7 @@ class Pictures:
     def __init__(self, folder: Path, split: Split, data: SegmentationData, *, count: int) -> None:
         self.folder = folder
         self.split = split
-        self.palette = data.palette
+        self.palette, self.visible = data.palette, data.visible
         self.indices = (
             {int(index) for index in np.linspace(0, len(split) - 1, min(count, len(split)))} if count else set()
         )
@@ -90,14 +90,13 @@ class Pictures:
     def save(self, batch: Sample, labels: Tensor, index: int) -> None:
         """Save image `index` if it was chosen."""
         if index in self.indices:
-            image, truth, prediction = (
-                to_array(tensor[0]) for tensor in (batch.image.permute(0, 2, 3, 1), batch.mask, labels)
-            )
+            image = self.visible(batch.image[0].permute(1, 2, 0).cpu().numpy())
+            truth, prediction = (to_array(tensor[0]) for tensor in (batch.mask, labels))
             save_picture(comparison(image, truth, prediction, self.palette), self.folder / f"{index:05d}.png")
 
 
 def to_array(tensor: Tensor) -> UInt8:
-    """Bring an image or a label map to the CPU as 8-bit values."""
+    """Bring a label map to the CPU as 8-bit values."""
     return tensor.to(torch.uint8).cpu().numpy()
 
 

@@ -14,6 +14,7 @@ from fastfcn.allocation import keep_freed_memory
 from fastfcn.checkpoints import Checkpoint
 from fastfcn.composition import build, plain, typed
 from fastfcn.console import quieten_libraries
+from fastfcn.data.bands import MEASURED
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.labelled import SCORING, require_labelled
 from fastfcn.data.opening import build_data
@@ -38,6 +39,7 @@ from fastfcn.training.company import ending_together, follow_launcher, watched
 log = logging.getLogger(__name__)
 
 TRAINING_ONLY = ("recipe", "augmentation", "suggested", "loss")  # what data=NAME brings for training
+CHANNELS = ("channels", "range", "shown")  # of data=folder
 PAPER_SIZES = {"base_size": 520, "crop_size": 480}
 
 
@@ -177,6 +179,12 @@ def open_data(checkpoint: Checkpoint, chosen: Mapping[str, Any]) -> Segmentation
     return open_data_for(checkpoint.description.classes, checkpoint.description.data, chosen)
 
 
+def _channels(own: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a network's `own` images are read, for others of its kind of data."""
+    alike = own.get("_target_") == chosen["_target_"]
+    return {key: own[key] for key in CHANNELS if alike and own.get(key) is not None}
+
+
 def open_data_for(
     known: Sequence[str], own: Mapping[str, Any], chosen: Mapping[str, Any], *, class_map: Remap | None = None
 ) -> SegmentationData:
@@ -185,9 +193,11 @@ def open_data_for(
     Raises ValueError for others than `known` classes, unless `class_map` says which are which.
     """
     overrides = {key: value for key, value in chosen.items() if value is not None}
-    node = overrides if "_target_" in overrides else {**own, **overrides}
+    node = {**_channels(own, overrides), **overrides} if "_target_" in overrides else {**own, **overrides}
     if "_target_" not in node:
         raise ValueError("the file does not say what data it is for; give data=NAME data.root=PATH")
+    if node.get("range") == MEASURED and own.get("range") is not None:
+        node = {**node, "range": own["range"]}
     data = build_data(node)
     if class_map is not None:
         return data

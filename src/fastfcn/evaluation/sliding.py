@@ -5,7 +5,7 @@ From the authors' released code. Their exp of summed logits overflows in float32
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from itertools import islice
 from typing import Literal
@@ -16,10 +16,10 @@ from torch import Tensor
 
 from fastfcn.evaluation.fusion import ScaledScores
 from fastfcn.evaluation.protocols import Protocol
-from fastfcn.evaluation.windows import ScaledImage
+from fastfcn.evaluation.windows import ScaledImage, Source, Window
 from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.layers.resize import resize
-from fastfcn.options import AtLeastOne, CropSize, Pixels, Scales, Word
+from fastfcn.options import OWN, AtLeastOne, BaseSize, CropSize, Scales, Word
 
 DEFAULT_BATCH = 4  # windows in one pass on a GPU; a CPU gains nothing from more than one
 ROWS = 64  # of the image, fused together: bounds the memory of scores
@@ -28,23 +28,29 @@ ROWS = 64  # of the image, fused together: bounds the memory of scores
 class SlidingWindow(Protocol):
     """Scores an image at every one of `scales`, each in overlapping windows, and sums.
 
-    The long side becomes ceil(base_size * scale). `fusion` is `exp_sum` (the authors': the exp of a window's logits,
-    plus those of its mirror image with `flip`, averaged over windows, summed over scales) or `softmax` (probabilities
-    instead, as mmsegmentation). `batch` windows go through the network together, always of crop_size x crop_size.
+    The long side becomes ceil(base_size * scale), or with `own` so many times itself. `fusion` is `exp_sum` (the
+    authors': the exp of a window's logits, plus those of its mirror image with `flip`, averaged over windows, summed
+    over scales) or `softmax` (probabilities instead, as mmsegmentation). `batch` windows go through the network
+    together, always of crop_size x crop_size.
     """
 
     def __init__(
         self,
         *,
         name: Word,
-        base_size: Pixels,
+        base_size: BaseSize,
         crop_size: CropSize,
         scales: Scales,
         flip: bool,
         fusion: Literal["exp_sum", "softmax"],
         batch: AtLeastOne | None,
     ) -> None:
-        if min(base_size, crop_size, batch or 1) < 1 or batch == 0 or not scales or min(scales) <= 0:
+        if (
+            min(crop_size if base_size == OWN else base_size, crop_size, batch or 1) < 1
+            or batch == 0
+            or not scales
+            or min(scales) <= 0
+        ):
             raise ValueError(
                 "protocol needs positive base_size, crop_size, scales and batch, "
                 f"got {base_size}, {crop_size}, {list(scales)}, {batch}"
@@ -57,6 +63,11 @@ class SlidingWindow(Protocol):
         self.fusion = fusion
         self.batch = batch
 
+    @property
+    def as_is(self) -> bool:
+        """Tell whether all windows are of an image at its own size, whatever that is."""
+        return self.base_size == OWN and set(self.scales) == {1.0}
+
     def scores(self, network: Network, images: Tensor) -> Tensor:
         """Return the log of the summed scores (1, C, H, W) for one normalised image (1, channels, H, W)."""
         return torch.cat([strip.log() for strip in self._strips(network, images)], dim=1).unsqueeze(0)
@@ -65,17 +76,25 @@ class SlidingWindow(Protocol):
         """Return the classes of the largest scores, which exist for some rows at a time."""
         return torch.cat([strip.log().argmax(0) for strip in self._strips(network, images)]).unsqueeze(0)
 
+    def strips(self, network: Network, source: Source) -> Iterator[Tensor]:
+        """Yield what `scores` returns, (C, h, W) at a time, of an image that is read window by window, `as_is`."""
+        scaled = [self._scaled(source, source.size, network) for _ in self.scales]
+        for strip in self._fused(network, scaled):
+            yield strip.log()
+
     def _strips(self, network: Network, images: Tensor) -> Iterator[ScaledScores]:
+        return self._fused(network, [self._scale(images, scale, network) for scale in self.scales])
+
+    def _fused(self, network: Network, scaled: Sequence[ScaledImage]) -> Iterator[ScaledScores]:
         """Yield the summed scores ROWS by ROWS; windows of all scales come in the order in which rows need them."""
-        height = images.shape[-2]
-        black = network.statistics.black(images.device)
-        scaled = [self._scale(images, scale, black, network.align_corners) for scale in self.scales]
+        height, device = scaled[0].target[0], scaled[0].source.device
+        black = network.statistics.black(device)
         order = sorted(
             ((each, window) for each in scaled for window in each.windows),
             key=lambda place: place[1].top / place[0].size[0],
         )
         crops = (self._pad(each.crop(window), black) for each, window in order)
-        batch = self.batch or (DEFAULT_BATCH if images.is_cuda else 1)
+        batch = self.batch or (DEFAULT_BATCH if device.type == "cuda" else 1)
         first = 0
         for (each, _), log_scores in zip(order, self._log_scores(network, crops, batch), strict=True):
             each.add(log_scores)
@@ -84,14 +103,22 @@ class SlidingWindow(Protocol):
                 yield reduce(ScaledScores.add, (other.take(first, last) for other in scaled))
                 first = last
 
-    def _scale(self, images: Tensor, scale: float, black: Tensor, align_corners: bool) -> ScaledImage:
+    def _scale(self, images: Tensor, scale: float, network: Network) -> ScaledImage:
         target = (images.shape[-2], images.shape[-1])
         size = self._scaled_size(*target, scale)
-        padded = self._pad(resize(images, size, align_corners=align_corners), black)
-        return ScaledImage(padded, size, target, crop=self.crop_size, align_corners=align_corners)
+        whole = resize(images, size, align_corners=network.align_corners)
+
+        def read(window: Window) -> Tensor:
+            return whole[..., window.top : window.bottom, window.left : window.right]
+
+        return self._scaled(Source(size, images.device, read), target, network)
+
+    def _scaled(self, source: Source, target: tuple[int, int], network: Network) -> ScaledImage:
+        return ScaledImage(source, target, crop=self.crop_size, align_corners=network.align_corners)
 
     def _scaled_size(self, height: int, width: int, scale: float) -> tuple[int, int]:
-        long = math.ceil(self.base_size * scale)
+        base = max(height, width) if self.base_size == OWN else self.base_size
+        long = math.ceil(base * scale)
         if height > width:
             return long, max(int(width * long / height + 0.5), 1)
         return max(int(height * long / width + 0.5), 1), long

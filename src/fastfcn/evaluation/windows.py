@@ -2,7 +2,8 @@
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -37,32 +38,43 @@ def window_stride(crop: int) -> int:
     return max(int(crop * 2 / 3), 1)
 
 
+@dataclass(frozen=True)
+class Source:
+    """An image of `size` (height, width) of which windows are read: `read` returns one, normalised, (1, C, h, w)."""
+
+    size: tuple[int, int]
+    device: torch.device
+    read: Callable[[Window], Tensor]
+
+
 class ScaledImage:
-    """A scaled image (1, channels, h, w), padded to at least a crop, and the scores of its windows resized to `target`.
+    """A scaled image, padded to at least a crop, and the scores of its windows resized to `target`.
 
     Windows are scored in their order and their scores averaged. What is kept are blocks of rows that windows still add
     to or that are still to be read: memory grows with a row of windows, not with the image.
     """
 
-    def __init__(
-        self, padded: Tensor, size: tuple[int, int], target: tuple[int, int], *, crop: int, align_corners: bool
-    ) -> None:
-        self.padded = padded
-        self.size = size  # before padding
-        self.windows = list(cover(padded.shape[-2], padded.shape[-1], crop))
-        self._same = size == target
-        self._rows = Neighbours.between(size[0], target[0], align_corners=align_corners)
-        self._columns = Neighbours.between(size[1], target[1], align_corners=align_corners).to(padded.device)
+    def __init__(self, source: Source, target: tuple[int, int], *, crop: int, align_corners: bool) -> None:
+        self.source, self.target = source, target
+        self.size = source.size  # before padding
+        self.padded = (max(self.size[0], crop), max(self.size[1], crop))
+        self.windows = list(cover(*self.padded, crop))
+        self._same = self.size == target
+        self._rows = Neighbours.between(self.size[0], target[0], align_corners=align_corners)
+        self._columns = Neighbours.between(self.size[1], target[1], align_corners=align_corners).to(source.device)
         self._pending = deque(self.windows)
         self._block = window_stride(crop)  # rows
         self._blocks: dict[int, ScaledScores] = {}
-        self._counts = torch.zeros(padded.shape[-2:], device=padded.device)
-        for window in self.windows:
-            self._counts[window.top : window.bottom, window.left : window.right] += 1
+        down = {(window.top, window.bottom) for window in self.windows}
+        across = {(window.left, window.right) for window in self.windows}
+        self._counts = [  # of windows over each row, and each column: those of a pixel are their product
+            _covered(parts, side).to(source.device) for parts, side in zip((down, across), self.padded, strict=True)
+        ]
 
     def crop(self, window: Window) -> Tensor:
-        """Cut out a window."""
-        return self.padded[..., window.top : window.bottom, window.left : window.right]
+        """Read a window, without padding."""
+        bottom, right = min(window.bottom, self.size[0]), min(window.right, self.size[1])
+        return self.source.read(Window(window.top, window.left, bottom, right))
 
     def add(self, log_scores: Tensor) -> None:
         """Add the scores (C, crop, crop) of the next window."""
@@ -72,9 +84,7 @@ class ScaledImage:
             start = number * self._block
             first, last = max(window.top, start), min(window.bottom, start + self._block)
             if number not in self._blocks:
-                self._blocks[number] = ScaledScores.zeros(
-                    len(log_scores), self._block, self.padded.shape[-1], like=log_scores
-                )
+                self._blocks[number] = ScaledScores.zeros(len(log_scores), self._block, self.padded[1], like=log_scores)
             place = Window(first - start, window.left, last - start, window.right)
             self._blocks[number].add_window(log_scores[:, first - window.top : last - window.top], place)
 
@@ -91,7 +101,7 @@ class ScaledImage:
                 del self._blocks[number]
         if self._same:
             return scores
-        return scores.resize(self._rows.part(first, last, start=start).to(self.padded.device), self._columns)
+        return scores.resize(self._rows.part(first, last, start=start).to(self.source.device), self._columns)
 
     def _mean(self, start: int, end: int) -> ScaledScores:
         """Average the windows' scores in rows `start` to `end`, padding cut off."""
@@ -102,4 +112,13 @@ class ScaledImage:
             block = self._blocks[number]
             values.append(block.values[:, rows, : self.size[1]])
             offsets.append(block.offset[rows, : self.size[1]])
-        return ScaledScores(torch.cat(values, 1) / self._counts[start:end, : self.size[1]], torch.cat(offsets))
+        down, across = self._counts
+        counts = down[start:end, None] * across[: self.size[1]]
+        return ScaledScores(torch.cat(values, 1) / counts, torch.cat(offsets))
+
+
+def _covered(parts: Iterable[tuple[int, int]], side: int) -> Tensor:
+    counts = torch.zeros(side)
+    for first, last in parts:
+        counts[first:last] += 1
+    return counts

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from fastfcn.data.folder import MAX_CLASSES
 from fastfcn.data.palette import Colour
 from fastfcn.models.normalisation import Statistics
-from fastfcn.options import AtLeastOne, CropSize, Deviations, Means, Pixels
+from fastfcn.options import AtLeastOne, BaseSize, CropSize, Deviations, Means, Pixels
 from fastfcn.reporting.schema import Amount, Model, Number, explain
 
 KEY = "fastfcn"  # of the metadata
@@ -40,7 +40,7 @@ class Manifest(BaseModel):
     mean: Means
     std: Deviations
     align_corners: bool
-    base_size: Pixels | None
+    base_size: BaseSize | None
     crop_size: CropSize | None
     checkpoint: Digest
     model: Model
@@ -61,7 +61,7 @@ class Manifest(BaseModel):
         return Statistics(self.mean, self.std)
 
     @property
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> dict[str, int | str]:
         """Return the sizes of training that are known, as a protocol asks for them."""
         known = {"base_size": self.base_size, "crop_size": self.crop_size}
         return {name: size for name, size in known.items() if size is not None}

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from fastfcn.allocation import keep_freed_memory
 from fastfcn.checkpoints import Checkpoint, network_of, read_checkpoint
 from fastfcn.composition import build, typed
-from fastfcn.data.dataset import SegmentationData, UInt8
+from fastfcn.data.dataset import Pixels, SegmentationData, UInt8
 from fastfcn.data.labelled import SCORING, require_labelled
 from fastfcn.evaluation.run import open_data, without_training
 from fastfcn.exporting.certificate import Certificate, Score, measure_costs
@@ -42,6 +42,8 @@ def export(config: DictConfig) -> None:
     require_exportable(network, manifest, format_)
     data = open_data(checkpoint, settings.data)
     network.statistics.require(data.channels, f"those of data={data.name}")
+    if data.dtype != np.uint8 and settings.input == "uint8":
+        raise ValueError(f"input=uint8 would round the images of data={data.name} to 256 values; give input=float")
     if settings.score is not None:
         require_labelled(data, settings.score, SCORING)
     images = pick(data, settings.split or data.val_split, settings.compare)
@@ -135,4 +137,9 @@ def pick(data: SegmentationData, name: str, count: int) -> list[UInt8]:
     """Return images (C, H, W) spread evenly over a split."""
     split = data.split(name)
     indices = sorted({int(index) for index in np.linspace(0, len(split) - 1, min(count, len(split)))})
-    return [np.ascontiguousarray(split[index].image.transpose(2, 0, 1)) for index in indices]
+    return [np.ascontiguousarray(as_bytes(split[index].image).transpose(2, 0, 1)) for index in indices]
+
+
+def as_bytes(image: Pixels) -> UInt8:
+    """Round an image of floats in 0..1 to 256 values: enough to compare by."""
+    return image if image.dtype == np.uint8 else np.rint(image * 255).astype(np.uint8)

@@ -34,5 +34,5 @@ class ForeignNetwork(nn.Module):
         return Prediction(torch.from_numpy(scores).to(images.device))
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Bring uint8 images to 0..1. Raises ValueError for another number of channels."""
+        """Bring images, uint8 or floats in 0..1, to 0..1. Raises ValueError for another number of channels."""
         return self.statistics.normalise(images)

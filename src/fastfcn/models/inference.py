@@ -68,7 +68,7 @@ class FastSegmenter(nn.Module):
             return prediction
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Turn uint8 images (B, C, H, W) into what the backbone's weights expect, in their type."""
+        """Turn images (B, C, H, W), uint8 or floats in 0..1, into what the backbone's weights expect, in their type."""
         return self.network.normalise(images)
 
     def _call(self, images: Tensor, upsample: bool) -> Prediction:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 RGB = 3  # channels
+FULL = 255  # of 8 bits
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,13 @@ class Statistics:
         return len(self.mean)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Turn uint8 images (B, C, H, W) into the float32 that a network reads. Raises ValueError for another C."""
+        """Turn images (B, C, H, W), uint8 or floats in 0..1, into the float32 that a network reads.
+
+        Raises ValueError for another C.
+        """
         self.require(images.shape[1], "these images")
         mean, std = _constants(self, images.device)
-        return (images.float() - mean) / std
+        return ((images * FULL if images.is_floating_point() else images.float()) - mean) / std
 
     def black(self, device: torch.device) -> Tensor:
         """Return a black pixel (C, 1, 1), normalised: what images are padded with."""
@@ -67,7 +71,7 @@ def _constants(statistics: Statistics, device: torch.device) -> tuple[Tensor, Te
     """Return mean and deviation in 0..255, copied to the device once, not for every batch."""
     with torch.inference_mode(mode=False):  # what is kept must serve in training too
         mean, std = (
-            torch.tensor(values, device=device).view(-1, 1, 1) * 255 for values in (statistics.mean, statistics.std)
+            torch.tensor(values, device=device).view(-1, 1, 1) * FULL for values in (statistics.mean, statistics.std)
         )
     return mean, std
 

@@ -59,7 +59,7 @@ class Segmenter(nn.Module):
         return self._full_size(prediction, images) if upsample else prediction
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Turn uint8 images (B, C, H, W) into what the backbone's weights expect, in their type."""
+        """Turn images (B, C, H, W), uint8 or floats in 0..1, into what the backbone's weights expect, in their type."""
         return self.statistics.normalise(images).to(next(self.parameters()).dtype)
 
     @torch.enable_grad()

@@ -91,6 +91,8 @@ def opened(settings: DemoConfig) -> Iterator[Any]:
 
 def _candidate(name: str, checkpoint: Checkpoint, settings: DemoConfig) -> Candidate:
     description = checkpoint.description
+    if description.data.get("channels") is not None:
+        raise ValueError(f"{name} reads images of other channels than a page can show; predict.py predicts them")
     predictor = open_predictor(
         checkpoint,
         build_protocol(settings.protocol, description.augmentation),

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, NotRequired
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -39,7 +39,7 @@ class Head(TypedDict):
 class Entry(TypedDict):
     """A line for each image whose files are all written: which it was, and the pixels of every class and of none.
 
-    `frames` are those of a video; null for an image.
+    `frames` are those of a video; null for an image. The mask of a `raster` is a TIFF.
     """
 
     name: PlainName
@@ -47,6 +47,7 @@ class Entry(TypedDict):
     modified: int
     frames: Annotated[int, within(0, MOST_FRAMES)] | None
     pixels: list[Count]
+    raster: NotRequired[bool]
 
 
 HEAD, ENTRY = TypeAdapter(Head), TypeAdapter(Entry)
@@ -99,13 +100,15 @@ class Journal:
             return False
         return all(path.is_file() for path in written(entry, outputs))
 
-    def add(self, source: Source, pixels: Iterable[int], frames: int | None = None) -> None:
+    def add(self, source: Source, pixels: Iterable[int], frames: int | None = None, *, raster: bool = False) -> None:
         """Note that all files of an image, or of a video of so many frames, are written."""
         size, modified = identity(source)
         entry: Entry = {
             "name": source.name, "bytes": size, "modified": modified, "frames": frames,
             "pixels": list(map(int, pixels)),
         }  # fmt: skip
+        if raster:
+            entry["raster"] = True
         self.entries[source.name] = entry
         with self.path.open("ab") as file:  # processes may add at a time: one write each
             file.write(_line(entry))
@@ -114,7 +117,8 @@ class Journal:
 def written(entry: Entry, outputs: Outputs) -> list[Path]:
     """Return the files of an entry."""
     frames = entry["frames"]
-    return outputs.files(entry["name"]) if frames is None else outputs.film_files(entry["name"], frames)
+    raster = entry.get("raster", False)
+    return outputs.files(entry["name"], raster=raster) if frames is None else outputs.film_files(entry["name"], frames)
 
 
 def discard(folder: Path, outputs: Outputs) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from fastfcn.data.dataset import UInt8
+from fastfcn.data.dataset import Pixels
 from fastfcn.data.loading import worker_options
 from fastfcn.prediction.sources import Source
 
@@ -14,7 +14,7 @@ A_WORKER = 16  # images: starting a process costs as much as reading a dozen
 SHARED_BYTES = 2**25  # of an image handed over: containers often have 64 MB of shared memory in all
 
 Loaded = tuple[Tensor | None, Exception | None]
-Read = Callable[[Source], UInt8]
+Read = Callable[[Source], Pixels]
 
 
 class Images(Dataset[Loaded]):
@@ -29,7 +29,7 @@ class Images(Dataset[Loaded]):
         return len(self.sources)
 
     def __getitem__(self, index: int) -> Loaded:
-        """Read an image (H, W, 3)."""
+        """Read an image (H, W, C)."""
         try:
             image = self.read(self.sources[index])
         except Exception as error:  # told where it can be said which image it was
@@ -38,7 +38,7 @@ class Images(Dataset[Loaded]):
         return (None if shared and image.nbytes > SHARED_BYTES else torch.from_numpy(image)), None
 
 
-def load(sources: Sequence[Source], read: Read, *, workers: int) -> Iterator[tuple[Source, UInt8 | Exception]]:
+def load(sources: Sequence[Source], read: Read, *, workers: int) -> Iterator[tuple[Source, Pixels | Exception]]:
     """Yield images in their order, or what was raised for them."""
     images = Images(sources, read)
     options = {**worker_options(min(workers, len(sources) // A_WORKER)), "pin_memory": False}

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastfcn.data.dataset import UInt8
+from fastfcn.data.georeference import Georeference
 from fastfcn.data.palette import Colour
 from fastfcn.files import write_atomically
 from fastfcn.options import NOT_EMPTY
 from fastfcn.prediction.maps import MEASURES, Predicted
+from fastfcn.prediction.raster import write_raster
 from fastfcn.reporting.pictures import index_png, overlay, save_picture
 
 Kind = Literal["masks", "overlays", "confidence", "entropy", "probabilities", "areas"]
@@ -39,9 +41,14 @@ class Outputs:
         """Tell whether anything is written that labels alone do not tell."""
         return any(kind in FROM_PROBABILITIES for kind in self.kinds)
 
-    def files(self, name: str) -> list[Path]:
-        """Return all that is written for the image of that name."""
-        return [path for kind in self.kinds for path in self._files(kind, name)]
+    def files(self, name: str, *, raster: bool = False) -> list[Path]:
+        """Return all that is written for the image of that name; see `mask` for `raster`."""
+        paths = [path for kind in self.kinds if kind != "masks" for path in self._files(kind, name)]
+        return [*([self.mask(name, raster=raster)] if "masks" in self.kinds else []), *paths]
+
+    def mask(self, name: str, *, raster: bool = False) -> Path:
+        """Return where a mask is written; as `raster` it is a TIFF."""
+        return self.folder / "masks" / f"{name}.{'tif' if raster else 'png'}"
 
     def film(self, name: str) -> Path:
         """Return where the overlays of a video are written."""
@@ -70,18 +77,25 @@ class Outputs:
         suffix = {"overlays": "jpg", "probabilities": "npz"}.get(kind, "png")
         return [place / f"{name}.{suffix}"]
 
-    def save(self, name: str, image: UInt8, predicted: Predicted) -> None:
-        """Write everything for an image (H, W, 3)."""
+    def save(self, name: str, image: UInt8, predicted: Predicted, georeference: Georeference | None = None) -> None:
+        """Write everything for an image (H, W, 3), its mask as a raster if it lies somewhere on Earth."""
         for kind in self.kinds:
             paths = self._files(kind, name)
-            if kind == "masks":
-                save_picture(index_png(predicted.labels, self.palette), paths[0])
+            if kind == "masks" and georeference is not None:
+                labels = predicted.labels
+                write_raster(self.mask(name, raster=True), [labels], labels.shape, self.palette, georeference)
+            elif kind == "masks":
+                save_picture(index_png(predicted.labels, self.palette), self.mask(name))
             elif kind == "overlays":
-                blended = overlay(image, predicted.labels, self.palette, opacity=self.opacity)
-                save_picture(Image.fromarray(blended), paths[0])
+                self.save_overlay(name, image, predicted.labels)
             elif kind in FROM_PROBABILITIES:
                 assert predicted.probabilities is not None
                 self._save_probabilities(kind, paths, predicted.probabilities)
+
+    def save_overlay(self, name: str, image: UInt8, labels: UInt8) -> None:
+        """Write an image (H, W, 3) under its classes' colours."""
+        blended = overlay(image, labels, self.palette, opacity=self.opacity)
+        save_picture(Image.fromarray(blended), self._files("overlays", name)[0])
 
     def _save_probabilities(self, kind: Kind, paths: list[Path], probabilities: NDArray[np.float32]) -> None:
         if kind != "probabilities":

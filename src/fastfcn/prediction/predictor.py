@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fastfcn.checkpoints import Checkpoint, network_of
-from fastfcn.data.dataset import UInt8
+from fastfcn.data.dataset import Pixels, UInt8
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
 from fastfcn.models.normalisation import RGB
@@ -21,14 +21,14 @@ Device = Annotated[str, holds("auto, cpu, cuda or cuda:N", lambda value: DEVICE.
 
 
 @torch.inference_mode()
-def segment(network: Network, protocol: Protocol, image: UInt8) -> UInt8:
-    """Return the class index of every pixel of an RGB image (H, W, 3)."""
+def segment(network: Network, protocol: Protocol, image: Pixels) -> UInt8:
+    """Return the class index of every pixel of an image (H, W, C)."""
     labels: UInt8 = protocol.labels(network, normalised(network, image))[0].to(torch.uint8).cpu().numpy()
     return labels
 
 
-def normalised(network: Network, image: UInt8) -> Tensor:
-    """Bring an image (H, W, 3) to the network's device, as it reads it: (1, 3, H, W)."""
+def normalised(network: Network, image: Pixels) -> Tensor:
+    """Bring an image (H, W, C), uint8 or floats in 0..1, to the network's device, as it reads it: (1, C, H, W)."""
     pixels = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0)
     return network.normalise(pixels.to(next(network.parameters()).device))
 
@@ -42,10 +42,11 @@ def open_predictor(
     unknown: Unknown,
     precision: Precision,
     optimize: bool,
+    channels: int = RGB,
 ) -> "Predictor":
-    """Build a checkpoint's network on a device. Raises ValueError for one that does not read RGB images."""
+    """Build a checkpoint's network on a device. Raises ValueError for one that does not read images of `channels`."""
     trained = network_of(checkpoint).to(device)
-    trained.statistics.require(RGB, "those that are read from files")
+    trained.statistics.require(channels, "those that are read from files")
     network: Network = FastSegmenter(trained, compile_after=COMPILE_AFTER) if optimize else trained
     return Predictor(network, protocol, temperature, unknown, precision)
 
@@ -60,13 +61,13 @@ class Predictor:
     unknown: Unknown
     precision: Precision
 
-    def __call__(self, image: UInt8) -> Predicted:
-        """Predict an RGB image (H, W, 3) with all probabilities of its classes, a number a class and pixel."""
+    def __call__(self, image: Pixels) -> Predicted:
+        """Predict an image (H, W, C) with all probabilities of its classes, a number a class and pixel."""
         return decide(self.scores(normalised(self.network, image)), self.temperature, self.unknown)
 
     @torch.inference_mode()
     def scores(self, images: Tensor) -> Tensor:
-        """Return the class scores (1, C, H, W) of a normalised image (1, 3, H, W)."""
+        """Return the class scores (1, C, H, W) of a normalised image (1, channels, H, W)."""
         with self.autocast():
             return self.protocol.scores(self.network, images).float()
 

@@ -1,6 +1,7 @@
 """One process's share of a prediction: its network, and what becomes of each image."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,10 @@ import numpy as np
 from rich.progress import track
 
 from fastfcn.checkpoints import Checkpoint
-from fastfcn.data.dataset import UInt8
-from fastfcn.data.images import read_image
+from fastfcn.data.bands import Bands
+from fastfcn.data.dataset import Pixels
+from fastfcn.data.georeference import read_georeference
+from fastfcn.data.windowed import Windowed
 from fastfcn.evaluation.run import build_protocol
 from fastfcn.evaluation.submission import Submission
 from fastfcn.prediction.calibration import temperature_of
@@ -19,6 +22,7 @@ from fastfcn.prediction.config import PredictionConfig
 from fastfcn.prediction.failures import noted
 from fastfcn.prediction.films import predict_film
 from fastfcn.prediction.journal import Journal, digest
+from fastfcn.prediction.large import VALUES, is_read_by_windows, predict_large
 from fastfcn.prediction.loading import load
 from fastfcn.prediction.maps import UNKNOWN, Predicted, Unknown
 from fastfcn.prediction.outputs import Outputs
@@ -26,8 +30,6 @@ from fastfcn.prediction.predictor import Predictor, open_predictor, segment
 from fastfcn.prediction.processes import device_of
 from fastfcn.prediction.sources import Source
 from fastfcn.prediction.writing import Writers
-
-VALUES = 256  # of a mask
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Session:
     predictor: Predictor
     outputs: Outputs
     upright: bool
+    bands: Bands
     identity: dict[str, Any]
     journal: Journal = field(init=False)
     submission: Submission = field(default_factory=Submission)
@@ -48,6 +51,7 @@ class Session:
         """Build the network, on the device of the process of that rank."""
         description = checkpoint.description
         protocol = build_protocol(settings.protocol, description.augmentation)
+        bands = Bands.described(description.data)
         identity = checkpoint.pinned or digest(checkpoint.path)
         temperature = temperature_of(settings.temperature, settings.checkpoint, identity, protocol.name)
         predictor = open_predictor(
@@ -58,6 +62,7 @@ class Session:
             unknown=Unknown(settings.unknown, settings.threshold),
             precision=settings.precision,
             optimize=settings.optimize,
+            channels=bands.channels,
         )
         upright = settings.submission is None and bool(description.data.get("upright", True))
         outputs = Outputs(
@@ -68,42 +73,57 @@ class Session:
             "temperature": temperature, "threshold": settings.threshold, "unknown": settings.unknown,
             "precision": settings.precision, "frames": settings.frames, "upright": upright,
         }  # fmt: skip
-        return cls(settings, predictor, outputs, upright, common)
+        return cls(settings, predictor, outputs, upright, bands, common)
 
     def predict(self, sources: Sequence[Source], *, shown: bool) -> dict[Source, str]:
-        """Predict images, then videos; return why some could not be."""
-        images = [source for source in sources if not source.moving]
+        """Predict images, then those too large to be read at once, then videos; return why some could not be."""
+        large = {source: opened for source in sources if (opened := self._opened(source)) is not None}
+        images = [source for source in sources if not (source.moving or source in large)]
         with Writers(self.settings.workers) as writers:
             loaded = load(images, self._read, workers=self.settings.workers)
             for source, image in track(loaded, "predicting", len(images), disable=not shown or not images):
                 with noted(source, self.failures):
                     self._predict_image(source, image, writers)
+        for source, opened in track(large.items(), "large images", disable=not shown or not large):
+            with noted(source, self.failures):
+                self._predict_large(source, opened)
         for source in sources:
             if source.moving:
                 with noted(source, self.failures):
                     self._predict_film(source)
         return self.failures
 
-    def _read(self, source: Source) -> UInt8:
-        return read_image(source.path, upright=self.upright)
+    def _opened(self, source: Source) -> Windowed | None:
+        with suppress(ValueError, OSError):  # of what cannot be read, which is told when it is to be predicted
+            image = None if source.moving else self.bands.windowed(source.path)
+            return image if image is not None and is_read_by_windows(image, self.predictor.protocol) else None
+        return None
 
-    def _predict_image(self, source: Source, image: UInt8 | Exception, writers: Writers) -> None:
+    def _read(self, source: Source) -> Pixels:
+        return self.bands.read(source.path, upright=self.upright)
+
+    def _predict_large(self, source: Source, image: Windowed) -> None:
+        pixels = predict_large(image, source.name, self.predictor, self.outputs, self.bands)
+        self.journal.add(source, self._named(pixels), raster=True)
+
+    def _predict_image(self, source: Source, image: Pixels | Exception, writers: Writers) -> None:
         if isinstance(image, Exception):
             raise image
         predicted = self._predict(image)
         self.submission.add(source.name, predicted.labels)
         writers.put(partial(self._save, source, image, predicted))
 
-    def _predict(self, image: UInt8) -> Predicted:
+    def _predict(self, image: Pixels) -> Predicted:
         if self.settings.threshold is not None or self.outputs.need_probabilities:
             return self.predictor(image)
         with self.predictor.autocast():
             return Predicted(segment(self.predictor.network, self.predictor.protocol, image))
 
-    def _save(self, source: Source, image: UInt8, predicted: Predicted) -> None:
+    def _save(self, source: Source, image: Pixels, predicted: Predicted) -> None:
         with noted(source, self.failures):
-            self.outputs.save(source.name, image, predicted)
-            self.journal.add(source, self._pixels(predicted))
+            georeference = read_georeference(source.path)
+            self.outputs.save(source.name, self.bands.visible(image), predicted, georeference)
+            self.journal.add(source, self._pixels(predicted), raster=georeference is not None)
 
     def _predict_film(self, source: Source) -> None:
         total = np.zeros(1, np.int64)
@@ -118,6 +138,8 @@ class Session:
 
     def _pixels(self, predicted: Predicted) -> np.ndarray:
         """Count the pixels of every class, and then those of none."""
-        counts = np.bincount(predicted.labels.ravel(), minlength=VALUES)
+        return self._named(np.bincount(predicted.labels.ravel(), minlength=VALUES))
+
+    def _named(self, counts: np.ndarray) -> np.ndarray:
         named = counts[: len(self.outputs.palette)]
         return named if self.settings.threshold is None else np.append(named, counts[UNKNOWN])

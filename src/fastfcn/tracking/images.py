@@ -12,7 +12,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from fastfcn.data.augmentation import Augmentation
-from fastfcn.data.dataset import IGNORE, Example, Sample, SegmentationData, UInt8
+from fastfcn.data.dataset import IGNORE, Example, LargeExample, Sample, SegmentationData, UInt8
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.tracking.keys import IMAGES, PREDICTION, STEP, TRUTH
 from fastfcn.tracking.logging import run_loggers
@@ -39,7 +39,9 @@ class ValidationImages(Callback):
             crops = [self.augmentation.validate(example) for example in examples]
             labels = [self._predict(crop, trainer, pl_module) for crop in crops]
             self._shown = trainer.current_epoch
-            shown = show([example.name for example in examples], crops, labels, class_labels(self.data.classes))
+            pictures = [self.data.visible(crop.image.permute(1, 2, 0).numpy()) for crop in crops]
+            names, values = [example.name for example in examples], class_labels(self.data.classes)
+            shown = show(names, pictures, [crop.mask for crop in crops], labels, values)
             step = trainer.global_step - 1  # as Lightning counts for the scores of this epoch
             for logger in loggers:
                 logger.experiment.log({IMAGES: shown, "epoch": trainer.current_epoch, STEP: step})
@@ -57,7 +59,8 @@ class ValidationImages(Callback):
         network = pl_module.network
         assert isinstance(network, Segmenter)
         with trainer.precision_plugin.val_step_context():
-            return network.forward(crop.image[None].to(pl_module.device)).logits[0].argmax(0)
+            images = network.normalise(crop.image[None].to(pl_module.device))
+            return network.forward(images).logits[0].argmax(0)
 
     def _due(self, trainer: L.Trainer) -> bool:
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
@@ -66,10 +69,10 @@ class ValidationImages(Callback):
         last = trainer.global_step >= trainer.estimated_stepping_batches
         return last or self._shown is None or epoch - self._shown >= self.every
 
-    def _examples(self) -> list[Example]:
+    def _examples(self) -> list[Example | LargeExample]:
         split = self.data.split(self.data.val_split)
         places = np.linspace(0, len(split) - 1, min(self.count, len(split)))
-        return [split[int(place)] for place in places]
+        return [split.open(int(place)) for place in places]
 
 
 def class_labels(classes: Sequence[str]) -> dict[int, str]:
@@ -78,20 +81,24 @@ def class_labels(classes: Sequence[str]) -> dict[int, str]:
 
 
 def show(
-    names: Sequence[str], crops: Sequence[Sample], labels: Sequence[Tensor], values: Mapping[int, str]
+    names: Sequence[str],
+    pictures: Sequence[UInt8],
+    truth: Sequence[Tensor],
+    labels: Sequence[Tensor],
+    values: Mapping[int, str],
 ) -> list[wandb.Image]:
-    """Pair uint8 crops with predicted `labels` (H, W); pictures of floats would come out black."""
+    """Pair RGB pictures (H, W, 3) with their `truth` and predicted `labels` (H, W)."""
     return [
         wandb.Image(
-            _array(crop.image.permute(1, 2, 0)),
+            picture,
             caption=name,
             file_type="jpg",  # a quarter of the time of a PNG
             masks={
                 PREDICTION: {"mask_data": _array(predicted), "class_labels": dict(values)},
-                TRUTH: {"mask_data": _array(crop.mask), "class_labels": dict(values)},
+                TRUTH: {"mask_data": _array(mask), "class_labels": dict(values)},
             },
         )
-        for name, crop, predicted in zip(names, crops, labels, strict=True)
+        for name, picture, mask, predicted in zip(names, pictures, truth, labels, strict=True)
     ]
 
 

@@ -54,7 +54,7 @@ def balanced(data: SegmentationData) -> list[float]:
     log.info("loss.class_weights=%s counts the pixels of %d training masks", BALANCED, len(split))
     pixels = np.zeros(MAX_VALUES, np.int64)
     for index in range(len(split)):
-        pixels += count_pixels(split.mask(index))
+        pixels += sum(map(count_pixels, split.mask_parts(index)))
     counts = pixels[: len(data.classes)]
     if absent := [name for name, count in zip(data.classes, counts, strict=True) if not count]:
         log.warning("no mask of split %r holds %s: the greatest weight", data.train_split, shortened(absent))

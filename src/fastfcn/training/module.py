@@ -52,7 +52,7 @@ class SegmentationModule(L.LightningModule):
         self.watch = LossWatch()
 
     def forward(self, images: Tensor, *, upsample: bool = True) -> Prediction:
-        """Segment uint8 images (B, C, H, W)."""
+        """Segment images (B, C, H, W), uint8 or floats in 0..1."""
         images = self.network.normalise(images)
         if self.recipe.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)

@@ -36,6 +36,7 @@ from fastfcn.tracking.images import ValidationImages
 from fastfcn.tracking.logging import Logging, close_loggers
 from fastfcn.training.budget import budgeted_steps
 from fastfcn.training.callbacks import recipe_callbacks, training_callbacks
+from fastfcn.training.channels import with_channels
 from fastfcn.training.class_weights import build_loss
 from fastfcn.training.company import ending_together, follow_launcher, watched
 from fastfcn.training.conclusion import Parts, conclude
@@ -107,6 +108,7 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     """Build data, network and trainer; everything that a user can have got wrong fails here, before training."""
     L.seed_everything(settings.seed, workers=True, verbose=False)
     recipe: Recipe = build(settings.recipe, "recipe")
+    settings = with_channels(settings)
     data = build_data(settings.data)
     for split in (data.train_split, data.val_split):
         log.info("%s %s: %d images, %d classes", data.name, split, len(data.split(split)), len(data.classes))
@@ -116,6 +118,7 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
     for split, needed in {scored: SCORING, data.val_split: SCORING, data.train_split: TRAINING}.items():
         require_labelled(data, split, needed)
     augmentation: Augmentation = build(settings.augmentation, "augmentation")
+    augmentation.extra.require(data.channels, data.dtype)
     network = build_network(settings.model, len(data.classes))
     network.statistics.require(data.channels, f"those of data={data.name}")
     network.backbone.padding.require(augmentation.crop_size, augmentation.crop_size)

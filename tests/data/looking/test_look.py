@@ -11,7 +11,7 @@ from PIL import Image
 from fastfcn.data.folder import Folder
 from fastfcn.data.looking.findings import commonest, near_duplicates, statistics
 from fastfcn.data.looking.measure import measure
-from fastfcn.data.preparing.verify import Check
+from fastfcn.data.preparing.verify import check_of
 from tests.data.test_folder import write_dataset
 
 
@@ -22,11 +22,7 @@ def root(tmp_path: Path) -> Path:
 
 def seen(root: Path):
     data = Folder(root=str(root))
-    return [
-        measure((split, Check(pair, data.labels, data.allowed(), True)))
-        for split in ("train", "val")
-        for pair in data.pairs(split)
-    ]
+    return [measure((split, check_of(data, pair))) for split in ("train", "val") for pair in data.pairs(split)]
 
 
 def test_the_page_shows_what_there_is(root: Path, script, capsys) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.files import Pair
-from fastfcn.data.images import read_head, read_image
+from fastfcn.data.images import read_head
 from fastfcn.data.labelled import MAX_VALUES
 from fastfcn.data.preparing.verify import Check, check_pair
 
@@ -45,16 +45,16 @@ def measure(item: tuple[str, Check]) -> Seen:
     checked = check_pair(check)
     if checked.faults:
         return Seen(split, check.pair, checked.faults)
-    image = read_image(check.pair.image, upright=check.upright)
-    shares = image.reshape(-1, 3) / 255.0
+    image = check.bands.read(check.pair.image, upright=check.upright)
+    shares = image.reshape(-1, image.shape[2]) / (255.0 if image.dtype == np.uint8 else 1.0)
     return Seen(
         split,
         check.pair,
         [],
         (image.shape[1], image.shape[0]),
-        read_head(check.pair.image).mode,
+        read_head(check.pair.image).mode if check.bands.count is None else f"{image.shape[2]} channels",
         np.zeros(MAX_VALUES, np.int64) if checked.pixels is None else checked.pixels,
-        perceptual_hash(image),
+        perceptual_hash(check.bands.visible(image)),
         tuple(shares.sum(0).tolist()),
         tuple((shares**2).sum(0).tolist()),
     )

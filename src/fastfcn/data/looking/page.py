@@ -15,12 +15,12 @@ from PIL import Image
 
 from fastfcn.data.dataset import IGNORE
 from fastfcn.data.files import FileData
-from fastfcn.data.images import read_image, read_indices
+from fastfcn.data.images import read_indices
 from fastfcn.data.looking.findings import commonest, gallery, imbalance, near_duplicates, statistics
 from fastfcn.data.looking.measure import Seen, measure
 from fastfcn.data.palette import hexadecimal
 from fastfcn.data.preparing.masks import in_parallel
-from fastfcn.data.preparing.verify import Check, count_faults, list_splits, stem_faults
+from fastfcn.data.preparing.verify import check_of, count_faults, list_splits, stem_faults
 from fastfcn.files import write_atomically
 
 PAGE, TEMPLATES = "look.html", "data/looking/template"
@@ -34,8 +34,10 @@ def look(data: FileData, workers: int) -> Path:
     from fastfcn.training.class_weights import inverse_logarithms  # imports the losses
 
     listing = [*count_faults(data), *stem_faults(data)]
+    if data.bands.measures:
+        data.settle()
     items = [
-        (split, Check(pair, data.labels, data.allowed(), data.upright))
+        (split, check_of(data, pair))
         for split, pairs in list_splits(data).items()
         for pair in pairs
         if pair.image.is_file() and pair.mask is not None and pair.mask.is_file()
@@ -67,7 +69,7 @@ def look(data: FileData, workers: int) -> Path:
         weights=", ".join(f"{weight:g}" for weight in weights),
         sizes=commonest([f"{width} x {height}" for width, height in (each.size for each in sound)]),
         modes=commonest([each.mode for each in sound]),
-        statistics=list(zip(("red", "green", "blue"), *statistics(sound), *IMAGENET, strict=True)),
+        statistics=_statistics(data, sound),
         twins=[(each, *(_picture(data, one) for one in each[:2])) for each in twins[:PAIRS]],
         twin_names=[(one.name, other.name) for one, other, _ in twins[PAIRS:SHOWN]],
         twin_count=len(twins),
@@ -75,6 +77,13 @@ def look(data: FileData, workers: int) -> Path:
     )
     write_atomically(path, text.encode())
     return path
+
+
+def _statistics(data: FileData, seen: Sequence[Seen]) -> list[tuple[object, ...]]:
+    """Return a row a channel: name, mean and deviation, and ImageNet's of those that it knows."""
+    if data.bands.count is None:
+        return list(zip(("red", "green", "blue"), *statistics(seen), *IMAGENET, strict=True))
+    return [(channel, *each, "", "") for channel, each in enumerate(zip(*statistics(seen), strict=True))]
 
 
 def _classes(data: FileData, seen: Sequence[Seen], weights: Sequence[float]) -> list[dict[str, Any]]:
@@ -99,7 +108,7 @@ def _picture(data: FileData, seen: Seen, *, labelled: bool = False) -> str:
     """Return a small image, or beside it one with its labels on it, as a data URL."""
     from fastfcn.reporting.pictures import overlay
 
-    image = read_image(seen.pair.image, upright=data.upright)
+    image = data.visible(data.bands.read(seen.pair.image, upright=data.upright))
     scale = THUMBNAIL / max(image.shape[:2])
     size = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
     small = np.array(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))

@@ -8,7 +8,7 @@ from fastfcn.data.files import FileData, Pair
 from fastfcn.data.folder import Folder
 from fastfcn.data.folds import FOLDS, write_folds
 from fastfcn.data.preparing.masks import in_parallel
-from fastfcn.data.preparing.verify import Check, check_pair
+from fastfcn.data.preparing.verify import check_of, check_pair
 
 
 def make_folds(data: FileData, folds: int, *, group: str | None, seed: int, workers: int) -> None:
@@ -24,7 +24,7 @@ def make_folds(data: FileData, folds: int, *, group: str | None, seed: int, work
         if (data.root / "images" / split).is_dir():
             pooled += [(split, pair) for pair in data.pairs(split)]
     images = [(split, pair.image.name) for split, pair in pooled]
-    checks = [Check(pair, data.labels, data.allowed(), data.upright) for _, pair in pooled]
+    checks = [check_of(data, pair) for _, pair in pooled]
     present = []
     for checked in in_parallel(check_pair, checks, description="reading masks", workers=workers):
         if checked.faults or checked.pixels is None:

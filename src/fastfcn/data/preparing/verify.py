@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastfcn.data.files import FileData, Pair, label_fault, missing, size_fault
-from fastfcn.data.images import SAME_SIZE, UPRIGHT, orientation, read_image, read_indices
-from fastfcn.data.labelled import count_pixels
+from fastfcn.data.bands import Bands
+from fastfcn.data.files import FileData, Pair, label_fault, missing, open_values, size_fault
+from fastfcn.data.images import SAME_SIZE, UPRIGHT, orientation
+from fastfcn.data.labelled import MAX_VALUES, count_pixels
 from fastfcn.data.labels import Labels
 from fastfcn.data.listing import repeated
 from fastfcn.data.preparing.counts import ClassCounts
@@ -24,6 +25,7 @@ class Check:
     labels: Labels
     allowed: str
     upright: bool
+    bands: Bands
 
 
 @dataclass
@@ -74,10 +76,7 @@ def check_files(data: FileData, workers: int) -> Findings:
     pairs = {pair: None for listed in splits.values() for pair in listed}
     absent = set(missing(path for pair in pairs for path in (pair.image, pair.mask) if path is not None))
     present = [pair for pair in pairs if pair.image not in absent]
-    checks = [
-        Check(Pair(pair.image, None if pair.mask in absent else pair.mask), data.labels, data.allowed(), data.upright)
-        for pair in present
-    ]
+    checks = [check_of(data, Pair(pair.image, None if pair.mask in absent else pair.mask)) for pair in present]
     findings = Findings([], ClassCounts(data, {name: set(listed) for name, listed in splits.items()}), [])
     results = in_parallel(check_pair, checks, description="verifying", workers=workers)
     for pair, checked in zip(present, results, strict=True):
@@ -87,12 +86,17 @@ def check_files(data: FileData, workers: int) -> Findings:
     return findings
 
 
+def check_of(data: FileData, pair: Pair) -> Check:
+    """Say what to check of a pair of a dataset."""
+    return Check(pair, data.labels, data.allowed(), data.upright, data.bands)
+
+
 def check_pair(check: Check) -> Checked:
     """Read an image and its mask, and find all that is wrong with them."""
     checked, pair = Checked(), check.pair
     shape = None
     try:
-        shape = read_image(pair.image, upright=check.upright).shape
+        shape = check.bands.check(pair.image, upright=check.upright)
         turn = orientation(pair.image)
         checked.turned = turn in SAME_SIZE or (turn != UPRIGHT and shape[0] == shape[1])
     except ValueError as error:
@@ -100,17 +104,17 @@ def check_pair(check: Check) -> Checked:
     if pair.mask is None:
         return checked
     try:
-        values = read_indices(pair.mask)
+        size, parts = open_values(pair.mask)
+        if shape is not None and size != tuple(shape[:2]):
+            checked.faults.append(size_fault(pair, size, shape, upright=check.upright))
+        checked.pixels = np.zeros(MAX_VALUES, np.int64)
+        for values in parts:
+            if unknown := check.labels.unknown(values):
+                raise ValueError(label_fault(pair, unknown, check.allowed))
+            checked.pixels += count_pixels(check.labels.apply(values))
     except ValueError as error:
         checked.faults.append(str(error))
-        return checked
-    if shape is not None and values.shape != shape[:2]:
-        checked.faults.append(size_fault(pair, values.shape, shape, upright=check.upright))
-    unknown = check.labels.unknown(values)
-    if unknown:
-        checked.faults.append(label_fault(pair, unknown, check.allowed))
-    else:
-        checked.pixels = count_pixels(check.labels.apply(values))
+        checked.pixels = None
     return checked
 
 
