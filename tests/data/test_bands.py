@@ -131,7 +131,7 @@ def test_floats_and_bytes_are_normalised_alike() -> None:
 
 
 FAULTS = {
-    "another number of channels": (("data.channels=4", "data.range=[0,9]"), "has 5 channels of 48x40 pixels, data.channels=4"),
+    "another number of channels": (("data.channels=4", "data.range=[0,9]"), "of 48x40 pixels, data.channels=4"),
     "numbers without a range": (("data.channels=5",), "holds uint16: give what 0 and 1 are to be by data.range="),
     "a range without channels": (("data.range=[0,9]",), "data.range= is of images that are read as they are stored"),
     "a range that falls": (("data.channels=5", "data.range=[9,0]"), "LOW below HIGH"),

@@ -78,7 +78,7 @@ class SlidingWindow(Protocol):
 
     def strips(self, network: Network, source: Source) -> Iterator[Tensor]:
         """Yield what `scores` returns, (C, h, W) at a time, of an image that is read window by window, `as_is`."""
-        scaled = [self._scaled(source, source.size, network) for _ in self.scales]
+        scaled = [self._scaled(source, source.size, network, block=ROWS) for _ in self.scales]
         for strip in self._fused(network, scaled):
             yield strip.log()
 
@@ -113,8 +113,11 @@ class SlidingWindow(Protocol):
 
         return self._scaled(Source(size, images.device, read), target, network)
 
-    def _scaled(self, source: Source, target: tuple[int, int], network: Network) -> ScaledImage:
-        return ScaledImage(source, target, crop=self.crop_size, align_corners=network.align_corners)
+    def _scaled(
+        self, source: Source, target: tuple[int, int], network: Network, *, block: int | None = None
+    ) -> ScaledImage:
+        align_corners = network.align_corners
+        return ScaledImage(source, target, crop=self.crop_size, align_corners=align_corners, block=block)
 
     def _scaled_size(self, height: int, width: int, scale: float) -> tuple[int, int]:
         base = max(height, width) if self.base_size == OWN else self.base_size

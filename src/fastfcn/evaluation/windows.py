@@ -54,7 +54,9 @@ class ScaledImage:
     to or that are still to be read: memory grows with a row of windows, not with the image.
     """
 
-    def __init__(self, source: Source, target: tuple[int, int], *, crop: int, align_corners: bool) -> None:
+    def __init__(
+        self, source: Source, target: tuple[int, int], *, crop: int, align_corners: bool, block: int | None = None
+    ) -> None:
         self.source, self.target = source, target
         self.size = source.size  # before padding
         self.padded = (max(self.size[0], crop), max(self.size[1], crop))
@@ -63,7 +65,7 @@ class ScaledImage:
         self._rows = Neighbours.between(self.size[0], target[0], align_corners=align_corners)
         self._columns = Neighbours.between(self.size[1], target[1], align_corners=align_corners).to(source.device)
         self._pending = deque(self.windows)
-        self._block = window_stride(crop)  # rows
+        self._block = block or window_stride(crop)  # rows
         self._blocks: dict[int, ScaledScores] = {}
         down = {(window.top, window.bottom) for window in self.windows}
         across = {(window.left, window.right) for window in self.windows}

@@ -36,8 +36,8 @@ class Preview:
         """Keep what falls to it of the next rows."""
         first = -self.rows % self.step
         pixels = image[self.rows : self.rows + len(labels), :]
-        self.image.append(bands.visible(pixels[first :: self.step, :: self.step]))
-        self.labels.append(labels[first :: self.step, :: self.step])
+        self.image.append(bands.visible(pixels[first :: self.step, :: self.step]).copy())  # a view would keep it all
+        self.labels.append(labels[first :: self.step, :: self.step].copy())
         self.rows += len(labels)
 
 
