@@ -13,6 +13,7 @@ from fastfcn.checkpoints import build_network, read_checkpoint
 from fastfcn.composition import plain
 from fastfcn.models.features import Prediction
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.reporting.result import gflops
 from fastfcn.training.budget import Batches, Budget, budgeted_steps, measure_step, training_gflops
 from fastfcn.training.config import read_config
 from fastfcn.training.losses import SegmentationLoss
@@ -59,7 +60,7 @@ def test_networks_spend_the_same_operations(composed) -> None:
         steps = Budget(gflops=100 * step + 0.3 * step).optimiser_steps(network, BATCHES, unasked)
         assert steps == 100
     wide = Batches(size=4, count=2, processes=3, crop_size=64)
-    assert training_gflops(network, wide) == pytest.approx(6 * training_gflops(network, BATCHES))
+    assert training_gflops(network, wide) == pytest.approx(24 * 3 * gflops(network, 64))  # forward, and twice backward
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])

@@ -95,3 +95,9 @@ def test_losses_of_half_precision_are_computed_in_full(dtype: torch.dtype) -> No
     torch.testing.assert_close(gradient.float(), expected, rtol=2**-7, atol=1e-6)
     presence = logits.detach().mean((2, 3))
     assert presence_loss(presence, masks).item() == presence_loss(presence.float(), masks).item()
+
+
+def test_weights_of_classes_go_where_the_loss_goes() -> None:
+    loss = SegmentationLoss(aux_weight=0.4, presence_weight=0.2, class_weights=[1.0, 2.0]).to("meta")
+    assert loss.weights is not None
+    assert loss.weights.is_meta
