@@ -156,7 +156,8 @@ image and all strides are exact. Positions are resized to the image. Their stage
 **Other channels than RGB:** `+model.backbone.in_channels=4`. Pretrained weights of the first convolution are taken
 over as timm does it: their sum for one channel, else copies of the three in turn, scaled by 3/N. Mean and deviation
 follow: the average of the three for one channel, else theirs in turn; `+model.backbone.mean=[...]` and `std=[...]`
-set others, one a channel in 0..1. All datasets here are RGB so far.
+set others, one a channel in 0..1. With `data.channels=N` channels, mean and deviation are those of the
+[data](data.md#other-channels-than-rgb).
 
 Parameters are millions, the neck's included. GFLOPs count a multiply-add as two, at 512x512, or at the largest size
 that is taken; padding counts. Statistics are mean and deviation of the pretrained weights. Written by `python -m
