@@ -6,6 +6,7 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import DynamicOutputShapeException
 
 from fastfcn.checkpoints import build_network
 from fastfcn.composition import plain
@@ -17,6 +18,9 @@ from fastfcn.models.layers.encoding import Encoding
 from fastfcn.models.normalisation import IMAGENET
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.training.losses import SegmentationLoss
+from fastfcn.training.terms.focal import Focal
+from fastfcn.training.terms.lovasz import Lovasz
+from fastfcn.training.terms.overlap import Dice, Tversky
 from tests.conftest import TINY_MODEL
 from tests.stand_in import DeviceMixError, StandIn, fake_cuda, to_fake_cuda
 
@@ -67,6 +71,22 @@ def test_a_training_step_of_every_preset(preset: str, composed) -> None:
                 total = LOSS(network(images, upsample=False), masks).total
             assert total.is_cuda
             assert {total.dtype, *sums} == {torch.float32}
+
+
+def test_no_other_loss_waits_but_lovasz() -> None:
+    """SMP's looks, class by class, whether a class occurs."""
+    with fake_cuda():  # where asking for a number raises
+        logits, masks = (
+            torch.zeros(2, 5, 9, 13, device="cuda"),
+            torch.zeros(2, 65, 97, dtype=torch.int64, device="cuda"),
+        )
+        more = {"class_weights": [1.0] * 5, "label_smoothing": 0.1, "ohem_threshold": 0.7}
+        weighed = to_fake_cuda(SegmentationLoss(aux_weight=0.4, presence_weight=0.2, **more))
+        assert weighed(Prediction(logits, logits, logits[:, :, 0, 0]), masks).total.is_cuda
+        for term in (Focal(), Dice(), Tversky()):
+            assert term(logits.half(), masks).is_cuda
+        with pytest.raises(DynamicOutputShapeException):
+            Lovasz()(logits, masks)
 
 
 def test_scoring_stays_on_one_device_and_in_float32(composed) -> None:

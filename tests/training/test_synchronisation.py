@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.distributed
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from fastfcn.checkpoints import build_network
 from fastfcn.composition import plain
@@ -114,6 +116,19 @@ def test_a_layer_that_two_parts_share_stays_shared() -> None:
     assert is_synchronised(both[0][0])
     sync.revert(both)
     assert both[0][0] is both[1][1] is norm
+
+
+@pytest.mark.parametrize(("rank", "group", "sharing"), [(0, 2, [0, 1]), (3, 2, [2, 3]), (1, None, [0, 1, 2, 3])])
+def test_neighbours_share_statistics(rank: int, group: int | None, sharing: list[int]) -> None:
+    """One of four processes, without the others: torch has no synchronised BatchNorm for CPUs that could be run."""
+    torch.distributed.init_process_group("fake", store=FakeStore(), rank=rank, world_size=4)
+    try:
+        sync = SynchronisedBatchNorm()
+        sync.group = group
+        norm = sync.apply(nn.Sequential(nn.BatchNorm2d(3)))[0]
+        assert torch.distributed.get_process_group_ranks(norm.process_group) == sharing
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 class Leaky(nn.BatchNorm2d):

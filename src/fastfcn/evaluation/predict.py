@@ -12,11 +12,11 @@ from fastfcn.composition import plain, typed
 from fastfcn.evaluation.inputs import describe_unread, find_images, require_apart
 from fastfcn.evaluation.submission import open_submission
 from fastfcn.numerics import set_numerics
+from fastfcn.pool import in_processes
 from fastfcn.prediction.areas import write_areas
 from fastfcn.prediction.config import PredictionConfig
 from fastfcn.prediction.failures import require_none
 from fastfcn.prediction.journal import Journal, discard
-from fastfcn.prediction.processes import in_processes
 from fastfcn.prediction.session import Session
 from fastfcn.prediction.sources import Source
 from fastfcn.reporting.pictures import legend, save_picture

@@ -1,20 +1,10 @@
-"""Prediction on several devices: a process each, for compiled networks with CUDA graphs belong to one."""
+"""The device of each of the processes that predict."""
 
 import os
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
-from typing import TypeVar
 
 import torch
 
 from fastfcn.machine import require_devices
-
-Result = TypeVar("Result")
-LOOK_SECONDS = 0.5
 
 
 def device_of(name: str, rank: int = 0, devices: int = 1) -> torch.device:
@@ -36,31 +26,3 @@ def device_of(name: str, rank: int = 0, devices: int = 1) -> torch.device:
     if device.type == "cpu" and devices > 1:
         torch.set_num_threads(max((os.cpu_count() or 1) // devices, 1))
     return device
-
-
-def in_processes(work: Callable[[int], Result], count: int) -> list[Result]:
-    """Call `work` with each number below `count` in a process of its own, and return what they return.
-
-    Raises what one of them raises, or ValueError if one is killed. None outlives this process.
-    """
-    if count == 1:
-        return [work(0)]
-    try:
-        with ProcessPoolExecutor(count, get_context("spawn"), initializer=_end_with, initargs=(os.getpid(),)) as pool:
-            return list(pool.map(work, range(count)))
-    except BrokenProcessPool as error:
-        raise ValueError(
-            "a process was killed, by the system if memory has run out; what is finished is kept: run the same command "
-            "again, with lower devices or workers"
-        ) from error
-
-
-def _end_with(parent: int) -> None:
-    """End this process once the one that started it is gone: killed, it cannot end anything itself."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(LOOK_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

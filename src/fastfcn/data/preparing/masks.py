@@ -3,7 +3,6 @@
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.progress import track
 from fastfcn.data.dataset import IGNORE, UInt8
 from fastfcn.data.images import read_indices
 from fastfcn.files import write_atomically
+from fastfcn.pool import process_pool
 
 CHUNK = 16  # conversions handed to a process at a time
 
@@ -60,7 +60,7 @@ def in_parallel(
     if workers == 1 or len(items) <= CHUNK:
         yield from track(map(task, items), description, total=len(items))
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with process_pool(workers, start="fork") as pool:
         results = pool.map(task, items, chunksize=CHUNK)  # forks before the progress bar starts its thread
         try:
             yield from track(results, description, total=len(items))
