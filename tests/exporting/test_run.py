@@ -17,19 +17,9 @@ from fastfcn.exporting import certificate, run
 from fastfcn.exporting.onnx_format import OnnxFile
 from fastfcn.exporting.opening import open_model_file
 from fastfcn.models.inference import FastSegmenter
-from tests.conftest import call
+from tests.exporting.conftest import SPLIT
 
-SPLIT = ("split=test", "workers=0")
 DATA = ("data=shapes", "data.size=64", "+data.test_images=3")
-
-
-@pytest.fixture(scope="module")
-def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ONNX file of the tiny network, with its certificate."""
-    path = tmp_path_factory.mktemp("exported") / "net.onnx"
-    call("export", f"checkpoint={trained}/checkpoints/best.ckpt", f"output={path}", *SPLIT, "compare=2", "rounds=0",
-         "score=test")  # fmt: skip
-    return path
 
 
 def evaluate(script, tmp_path: Path, name: str, *arguments: str) -> dict:

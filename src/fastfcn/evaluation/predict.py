@@ -7,7 +7,6 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from fastfcn.allocation import keep_freed_memory
-from fastfcn.checkpoints import read_checkpoint
 from fastfcn.composition import plain, typed
 from fastfcn.evaluation.inputs import describe_unread, find_images, require_apart
 from fastfcn.evaluation.submission import open_submission
@@ -15,6 +14,7 @@ from fastfcn.numerics import set_numerics
 from fastfcn.pool import in_processes
 from fastfcn.prediction.areas import write_areas
 from fastfcn.prediction.config import PredictionConfig
+from fastfcn.prediction.engine import open_engine
 from fastfcn.prediction.failures import require_none
 from fastfcn.prediction.journal import Journal, discard
 from fastfcn.prediction.session import Session
@@ -35,13 +35,15 @@ def predict(config: DictConfig) -> None:
     _require_places(settings, sources)
     for line in describe_unread(settings.images):
         print(f"warning: {line}")
-    checkpoint = read_checkpoint(settings.checkpoint)
-    session = Session.begin(settings, checkpoint)
+    engine = open_engine(settings)
+    session = Session.begin(settings, engine)
+    if engine.said:
+        print(engine.said)
     with alone_in(output, what="prediction", option="output="):
         if settings.overwrite:
             discard(output, session.outputs)
         session.journal = Journal.open(output, session.identity)
-        classes, palette = checkpoint.description.classes, checkpoint.description.palette
+        classes, palette = engine.classes, engine.palette
         unknown = settings.threshold is not None
         shown = (*classes, "unknown") if unknown else classes
         save_picture(legend(shown, (*palette, WHITE) if unknown else palette), output / "legend.png")
@@ -82,6 +84,6 @@ def _predict_share(settings: PredictionConfig, todo: Sequence[Source], devices: 
     """Predict every `devices`th image, in a process of its own."""
     keep_freed_memory()
     set_numerics(settings.numerics)
-    session = Session.begin(settings, read_checkpoint(settings.checkpoint), rank=rank)
+    session = Session.begin(settings, open_engine(settings, rank=rank), rank=rank)
     session.journal = Journal.append_to(Path(settings.output), session.identity)
     return session.predict(todo[rank::devices], shown=rank == 0)

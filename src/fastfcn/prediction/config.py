@@ -15,7 +15,8 @@ from fastfcn.prediction.predictor import Device
 class PredictionConfig:
     """The root of conf/predict.yaml, resolved."""
 
-    checkpoint: Name
+    checkpoint: Name | None
+    model_file: Name | None
     images: Name | list[Name]
     output: Name
     protocol: dict[str, Any]

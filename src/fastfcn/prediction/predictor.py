@@ -10,8 +10,11 @@ from torch import Tensor
 from fastfcn.checkpoints import Checkpoint, network_of
 from fastfcn.data.dataset import Pixels, UInt8
 from fastfcn.evaluation.protocols import Protocol
+from fastfcn.exporting.feeding import network_of_file
+from fastfcn.exporting.formats import Opened
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
 from fastfcn.models.normalisation import RGB
+from fastfcn.models.segmenter import Segmenter
 from fastfcn.numerics import Precision, autocast
 from fastfcn.options import holds
 from fastfcn.prediction.maps import Predicted, Unknown, decide
@@ -34,7 +37,7 @@ def normalised(network: Network, image: Pixels) -> Tensor:
 
 
 def open_predictor(
-    checkpoint: Checkpoint,
+    source: Checkpoint | Opened,
     protocol: Protocol,
     *,
     device: torch.device,
@@ -44,10 +47,14 @@ def open_predictor(
     optimize: bool,
     channels: int = RGB,
 ) -> "Predictor":
-    """Build a checkpoint's network on a device. Raises ValueError for one that does not read images of `channels`."""
-    trained = network_of(checkpoint).to(device)
-    trained.statistics.require(channels, "those that are read from files")
-    network: Network = FastSegmenter(trained, compile_after=COMPILE_AFTER) if optimize else trained
+    """Build a checkpoint's network on a device, or take a file's, which knows its own.
+
+    Raises ValueError for one that does not read images of `channels`.
+    """
+    network: Network = network_of_file(source) if isinstance(source, Opened) else network_of(source).to(device)
+    network.statistics.require(channels, "those that are read from files")
+    if optimize and isinstance(network, Segmenter):
+        network = FastSegmenter(network, compile_after=COMPILE_AFTER)
     return Predictor(network, protocol, temperature, unknown, precision)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from fastfcn.checkpoints import Checkpoint
 from fastfcn.data.bands import Bands
 from fastfcn.data.dataset import Pixels
 from fastfcn.data.georeference import read_georeference
@@ -19,9 +18,10 @@ from fastfcn.evaluation.run import build_protocol
 from fastfcn.evaluation.submission import Submission
 from fastfcn.prediction.calibration import temperature_of
 from fastfcn.prediction.config import PredictionConfig
+from fastfcn.prediction.engine import Engine
 from fastfcn.prediction.failures import noted
 from fastfcn.prediction.films import predict_film
-from fastfcn.prediction.journal import Journal, digest
+from fastfcn.prediction.journal import Journal
 from fastfcn.prediction.large import VALUES, is_read_by_windows, predict_large
 from fastfcn.prediction.loading import load
 from fastfcn.prediction.maps import UNKNOWN, Predicted, Unknown
@@ -47,15 +47,14 @@ class Session:
     failures: dict[Source, str] = field(default_factory=dict)
 
     @classmethod
-    def begin(cls, settings: PredictionConfig, checkpoint: Checkpoint, *, rank: int = 0) -> "Session":
+    def begin(cls, settings: PredictionConfig, engine: Engine, *, rank: int = 0) -> "Session":
         """Build the network, on the device of the process of that rank."""
-        description = checkpoint.description
-        protocol = build_protocol(settings.protocol, description.augmentation)
-        bands = Bands.described(description.data)
-        identity = checkpoint.pinned or digest(checkpoint.path)
-        temperature = temperature_of(settings.temperature, settings.checkpoint, identity, protocol.name)
+        protocol = build_protocol(settings.protocol, engine.sizes)
+        bands = Bands.described(engine.data)
+        kept = settings.checkpoint or ""
+        temperature = temperature_of(settings.temperature, kept, engine.checkpoint, protocol.name)
         predictor = open_predictor(
-            checkpoint,
+            engine.source,
             protocol,
             device=device_of(settings.device, rank, settings.devices),
             temperature=temperature,
@@ -64,12 +63,12 @@ class Session:
             optimize=settings.optimize,
             channels=bands.channels,
         )
-        upright = settings.submission is None and bool(description.data.get("upright", True))
+        upright = settings.submission is None and bool(engine.data.get("upright", True))
         outputs = Outputs(
-            Path(settings.output), settings.write, settings.probabilities, description.palette, settings.opacity
+            Path(settings.output), settings.write, settings.probabilities, engine.palette, settings.opacity
         )
         common = {
-            "checkpoint": identity, "protocol": {**settings.protocol, **vars(protocol)}, "opacity": settings.opacity,
+            **engine.identity, "protocol": {**settings.protocol, **vars(protocol)}, "opacity": settings.opacity,
             "temperature": temperature, "threshold": settings.threshold, "unknown": settings.unknown,
             "precision": settings.precision, "frames": settings.frames, "upright": upright,
         }  # fmt: skip
