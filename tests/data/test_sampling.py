@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -128,3 +131,18 @@ def test_workers_outlive_a_signal_that_goes_to_all_processes_of_a_job() -> None:
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
         os.kill(worker, number)
     assert {int(place) for place in examples} == {worker}
+
+
+LEFT = """
+from fastfcn.data.loading import worker_options
+from torch.utils.data import DataLoader
+left = iter(DataLoader([0] * 9, batch_size=None, **worker_options(1)))
+next(left)
+raise SystemExit(3)
+"""
+
+
+@pytest.mark.slow  # a process that imports PyTorch, and waits five seconds for its worker
+def test_a_process_ends_whose_workers_do_not() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    assert subprocess.run([sys.executable, "-c", LEFT], env=environment, timeout=120).returncode == 3

@@ -3,6 +3,8 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import active_children
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +153,13 @@ def begin_worker(_worker: int) -> None:
     cv2.setNumThreads(0)
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def _end_workers() -> None:
+    """End workers that are left when this process ends: it would ask them by the signal that they outlive, and wait."""
+    for child in active_children():
+        if child.daemon:
+            child.kill()
+
+
+Finalize(None, _end_workers, exitpriority=0)
