@@ -58,6 +58,12 @@ class ScaledScores:
         values = torch.zeros(classes, height, width, device=like.device)
         return cls(values, torch.full((height, width), -torch.inf, device=like.device))
 
+    def cleared(self) -> "ScaledScores":
+        """Begin anew, in the same memory."""
+        self.values.zero_()
+        self.offset.fill_(-torch.inf)
+        return self
+
     def add_window(self, log_scores: Tensor, window: "Window") -> None:
         """Add exp(log_scores) (C, h, w) in a window, in the memory of both."""
         part = (slice(window.top, window.bottom), slice(window.left, window.right))

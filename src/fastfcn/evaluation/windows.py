@@ -67,6 +67,7 @@ class ScaledImage:
         self._pending = deque(self.windows)
         self._block = block or window_stride(crop)  # rows
         self._blocks: dict[int, ScaledScores] = {}
+        self._spare: list[ScaledScores] = []  # used again: large pieces given back and taken anew would riddle memory
         down = {(window.top, window.bottom) for window in self.windows}
         across = {(window.left, window.right) for window in self.windows}
         self._counts = [  # of windows over each row, and each column: those of a pixel are their product
@@ -86,9 +87,14 @@ class ScaledImage:
             start = number * self._block
             first, last = max(window.top, start), min(window.bottom, start + self._block)
             if number not in self._blocks:
-                self._blocks[number] = ScaledScores.zeros(len(log_scores), self._block, self.padded[1], like=log_scores)
+                self._blocks[number] = self._empty_block(log_scores)
             place = Window(first - start, window.left, last - start, window.right)
             self._blocks[number].add_window(log_scores[:, first - window.top : last - window.top], place)
+
+    def _empty_block(self, log_scores: Tensor) -> ScaledScores:
+        if self._spare:
+            return self._spare.pop().cleared()
+        return ScaledScores.zeros(len(log_scores), self._block, self.padded[1], like=log_scores)
 
     def has(self, last: int) -> bool:
         """Tell whether all windows that the target's rows before `last` are made of have been added."""
@@ -100,7 +106,7 @@ class ScaledImage:
         scores = self._mean(first, last) if self._same else self._mean(start, end)
         if last < len(self._rows.low):
             for number in [each for each in self._blocks if (each + 1) * self._block <= self._rows.low[last]]:
-                del self._blocks[number]
+                self._spare.append(self._blocks.pop(number))
         if self._same:
             return scores
         return scores.resize(self._rows.part(first, last, start=start).to(self.source.device), self._columns)

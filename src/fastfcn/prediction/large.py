@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from fastfcn.allocation import return_freed_memory
 from fastfcn.data.bands import Bands
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.georeference import Georeference
@@ -56,6 +57,7 @@ def predict_large(image: Windowed, name: str, predictor: Predictor, outputs: Out
         raise ValueError(f"it has {image.tiff.pixels // 10**6} million pixels, too many at once: take protocol=windows")
     if unfit := [kind for kind in outputs.kinds if kind in FROM_PROBABILITIES]:
         raise ValueError(f"write={unfit[0]} is of images that fit in memory; take write=[masks,overlays,areas]")
+    return_freed_memory()
     height, width = image.shape[:2]
     counts = np.zeros(VALUES, np.int64)
     preview = Preview(-(-max(height, width) // LONGEST))
