@@ -184,6 +184,7 @@ FAULTS: dict[str, list[tuple[Callable[[Path], object], str]]] = {
             r"line 1: the point \(144, 240\) is far out",
         ),
         (lambda s: (s / "data.yaml").unlink(), r"has no data.yaml with names"),
+        (edit("data.yaml", "0: road", "2: road"), r"data.yaml: names must be numbered from 0 on"),
         (edit("data.yaml", "0: road", "0: [road"), r"data.yaml is no YAML"),
         (lambda s: (s / "labels/train/0.txt").write_bytes(b"\xff\xfe\x00"), r"0.txt is not UTF-8 text"),
         (lambda s: image(s / "images/train/0.png"), r"0.(png|jpg) and .*0.(png|jpg) would have one mask"),
@@ -300,3 +301,23 @@ def test_an_object_of_a_box_alone(boxes: str, expected: int, tmp_path: Path) -> 
     (source / "labels/train/0.txt").write_text("0 0.416667 0.375 0.5 0.5\n")
     converted("yolo", source, tmp_path / "b", boxes=boxes)
     np.testing.assert_array_equal(masks_of(tmp_path / "b")["0"], grid(inside=expected))
+
+
+SPELLINGS = {
+    "voc": [lambda s: (s / "ImageSets/Segmentation/train.txt").write_text("JPEGImages/0.jpg 1 x\n")],
+    "yolo": [lambda s: (s / "data.yaml").write_text('names: {"0": road, "1": car}\n')],
+    "coco": [
+        change(COCO, lambda c: c["annotations"][0]["segmentation"].insert(0, [])),
+        change(COCO, lambda c: c["categories"][1].update(name=3)),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"), [(kind, at) for kind, all_ in SPELLINGS.items() for at in range(len(all_))]
+)
+def test_other_spellings_are_understood(kind: str, number: int, tmp_path: Path) -> None:
+    source = EXPORTS[kind](tmp_path / "source")
+    SPELLINGS[kind][number](source)
+    converted(kind, source, tmp_path / "out")
+    np.testing.assert_array_equal(masks_of(tmp_path / "out")["0"], grid())

@@ -36,6 +36,6 @@ def sniffed_suffix(text: str, place: str) -> str:
 def decode_base64(text: str, place: str) -> bytes:
     """Decode. Raises ValueError beginning with `place`."""
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode("".join(text.split()).rpartition("base64,")[2], validate=True)  # of a data: URI, too
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"{place} is damaged: {error}") from error

@@ -64,6 +64,7 @@ class CocoFile:
         headings = {each.get("supercategory") for each in categories if each.get("supercategory") != each.get("name")}
         for number, category in enumerate(categories):
             place, name = f"{self.path}: categories[{number}]", category.get("name")
+            name = str(name) if type(name) is int else name
             if not isinstance(name, str) or not name.strip():
                 self.contents.faults.append(f"{place}: category {category['id']} has no name")
             elif name in headings and category["id"] not in used:
@@ -124,6 +125,8 @@ def _geometry(each: Instance, place: str) -> Geometry:
         return Runs(segmentation)
     if _is_ring(segmentation):
         segmentation = [segmentation]  # the list around the rings is missing
+    if isinstance(segmentation, list):
+        segmentation = [ring for ring in segmentation if ring != []] or segmentation
     if not isinstance(segmentation, list) or not all(map(_is_ring, segmentation)):
         raise ValueError(f"{place}: segmentation is neither polygons nor run lengths")
     return Polygons(tuple(tuple(zip(ring[::2], ring[1::2], strict=True)) for ring in segmentation))

@@ -1,7 +1,7 @@
 """PASCAL VOC's layout: JPEGImages, SegmentationClass, and lists of names in ImageSets/Segmentation."""
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from fastfcn.data.converting.colours import MOST_COLOURS, published_colours, read_colours
 from fastfcn.data.converting.contents import Annotation, Contents, Picture, Reader
@@ -31,7 +31,7 @@ class Voc(Reader):
         root, contents = _root(source, without), Contents()
         images, masks = (_by_stem(Tree(root / folder)) for folder in (IMAGES, MASKS))
         make = self._maker(root, contents)
-        lists = dict(_lists(root / LISTS)) or {name: None for name in masks}
+        lists = dict(_lists(root / LISTS, images)) or {name: None for name in masks}
         bare = _bare(lists, masks)
         for name, split in lists.items():
             if split in bare:
@@ -92,8 +92,11 @@ def _by_stem(tree: Tree) -> dict[str, Path]:
     return {same_form(tree.name_of(path).rpartition(".")[0]): path for path in tree.images}
 
 
-def _lists(folder: Path) -> Iterator[tuple[str, str | None]]:
-    """Return the names of the lists with their splits; of train, val and trainval the first two."""
+def _lists(folder: Path, images: Mapping[str, Path]) -> Iterator[tuple[str, str | None]]:
+    """Return the names of the lists with their splits; of train, val and trainval the first two.
+
+    A line may hold the image's path, and further columns after it.
+    """
     paths = sorted(folder.glob("*.txt")) if folder.is_dir() else []
     known = [path for path in paths if split_of(path.stem)]
     seen: dict[str, Path] = {}
@@ -102,6 +105,8 @@ def _lists(folder: Path) -> Iterator[tuple[str, str | None]]:
             name = same_form(line.split("#")[0].strip().strip('"'))
             if not name:
                 continue
+            first = PurePosixPath(name.split()[0].replace("\\", "/")).stem
+            name = first if name not in images and first in images else name
             if seen.setdefault(name, path) != path:
                 raise ValueError(f"{path} and {seen[name].name} both list {name}; an image belongs to one split")
             yield name, split_of(path.stem)

@@ -10,6 +10,7 @@ from fastfcn.data.converting.legend import chosen_classes
 from fastfcn.data.converting.pairing import by_name
 from fastfcn.data.converting.shapes import Shape, Shapes
 from fastfcn.data.converting.tree import Tree, image_tree
+from fastfcn.data.listing import shortened
 from fastfcn.data.text import read_lines
 from fastfcn.options import Name
 from fastfcn.reading import read_yaml
@@ -84,8 +85,11 @@ class Yolo(Reader):
         for path in tree.with_suffix(".yaml", ".yml"):
             content = read_yaml(path)
             names = content.get("names") if isinstance(content, dict) else None
-            if isinstance(names, dict) and sorted(names) == list(range(len(names))):
-                names = [names[number] for number in range(len(names))]
+            if isinstance(names, dict):
+                numbered = {str(number): name for number, name in names.items()}
+                if set(numbered) != set(map(str, range(len(numbered)))):
+                    raise ValueError(f"{path}: names must be numbered from 0 on; there are {shortened(list(names))}")
+                names = [numbered[str(number)] for number in range(len(numbered))]
             if isinstance(names, list) and names:
                 return [str(name) for name in names], path
         for path in tree.with_suffix(".names", ".txt"):
