@@ -49,7 +49,7 @@ def test_options_as_they_are_typed(script, tmp_path: Path) -> None:
         (["source=SOURCE"], "source= needs the kind of what was exported: from=coco|cvat|hf|labelme|masks|voc|yolo"),
         (["from=coco"], "from= needs source=PATH"),
         (["from=coco", "source=SOURCE/none"], "none is not there; give the folder or file that the tool exported"),
-        (["from=pdf", "source=SOURCE"], "Could not find 'from/pdf' Available options in 'from': coco, cvat, hf, labelme"),
+        (["from=pdf", "source=SOURCE"], "Could not find 'from/pdf' Available options in 'from': coco, cvat, hf, lab"),
         (["from=coco", "source=SOURCE", "labels_from=1"], "labels_from is not a key of the configuration"),
         (["from=coco", "source=SOURCE", "boxes=painted"], "boxes=painted does not fit: input should be 'ignored' or"),
         (["from=coco", "source=SOURCE", "val=1.5"], "val must be 0 or more, and less than 1"),
