@@ -27,6 +27,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
+from fastfcn.data.tiff import Tiff
 from fastfcn.entry import CONF
 from tests.two_processes import Pair
 
@@ -65,6 +66,20 @@ def composed() -> Callable[..., DictConfig]:
             return compose(config_name, overrides=list(overrides))
 
     return call
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note the tiles that are decoded."""
+    tiles: list[int] = []
+    read = Tiff.read_segment
+
+    def noted(self: Tiff, page: object, index: int) -> object:
+        tiles.append(index)
+        return read(self, page, index)
+
+    monkeypatch.setattr(Tiff, "read_segment", noted)
+    return tiles
 
 
 @pytest.fixture

@@ -41,20 +41,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "LARGE", 1000)
 
 
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Note the tiles that are decoded."""
-    tiles: list[int] = []
-    read = Tiff.read_segment
-
-    def noted(self: Tiff, page: object, index: int) -> object:
-        tiles.append(index)
-        return read(self, page, index)
-
-    monkeypatch.setattr(Tiff, "read_segment", noted)
-    return tiles
-
-
 def folder(root: Path, **options: object) -> Folder:
     return Folder(root=str(root), channels=4, range=[0, 60000], **options)  # type: ignore[arg-type]
 

@@ -11,7 +11,6 @@ from PIL import Image
 
 from fastfcn.data import bands
 from fastfcn.data.bands import Bands
-from fastfcn.data.tiff import Tiff
 from fastfcn.evaluation.sliding import SlidingWindow
 from fastfcn.evaluation.windows import Source
 from fastfcn.models.features import Prediction
@@ -41,22 +40,15 @@ def predict(script, trained: Path, image: Path, output: Path, *options: str) -> 
 
 
 def test_windows_give_what_the_whole_image_gives(
-    script, trained: Path, photograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    script, trained: Path, photograph: Path, decoded: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = predict(script, trained, photograph, tmp_path / "whole", *WINDOWS)
     monkeypatch.setattr(bands, "LARGE", 1000)
     monkeypatch.setattr("fastfcn.prediction.large.LONGEST", 150)
     monkeypatch.setattr("fastfcn.data.tiff.Tiff.whole", None)
-    tiles: list[int] = []
-    read = Tiff.read_segment
-
-    def noted(self: Tiff, page: object, index: int) -> object:
-        tiles.append(index)
-        return read(self, page, index)
-
-    monkeypatch.setattr(Tiff, "read_segment", noted)
+    decoded.clear()
     streamed = predict(script, trained, photograph, tmp_path / "parts", *WINDOWS, "write=[masks,overlays,areas]")
-    assert len(tiles) == len(set(tiles)) == 25  # each once
+    assert len(decoded) == len(set(decoded)) == 25  # each once
     assert len(np.unique(whole)) > 1
     np.testing.assert_array_equal(streamed, whole)
     assert Image.open(tmp_path / "parts/overlays/a.jpg").size == (130, 150)

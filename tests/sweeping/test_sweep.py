@@ -206,14 +206,23 @@ def test_jobs_get_gpus_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     backend = LocalBackend(jobs=3)
     backend.check(jobs)
     backend.start(jobs)
-    while backend.wait(1):
-        pass
+    finish(backend)
     held = {job.name: set(job.log.read_text().split()[1].split(",")) for job in jobs}
     spans = {job.name: read_status(job.folder) for job in jobs}
     assert [len(held[name]) for name in "xyz"] == [2, 1, 2]
     for one, other in (("x", "y"), ("x", "z"), ("y", "z")):
         together = spans[one].started < spans[other].ended and spans[other].started < spans[one].ended
         assert not (together and held[one] & held[other])
+
+
+def finish(backend: LocalBackend) -> None:
+    """Wait until no job is queued; one that waits for ever fails the test instead of holding it up."""
+    deadline = time.monotonic() + 30
+    try:
+        while backend.wait(1):
+            assert time.monotonic() < deadline, "a job waits for ever"
+    finally:
+        backend.stop()
 
 
 @pytest.fixture
@@ -230,8 +239,7 @@ def run_all(backend: LocalBackend, folder: Path, sizes: list[int]) -> None:
     jobs = [job_in(folder / str(place), needs=Needs(size, 1, gpus=None)) for place, size in enumerate(sizes)]
     backend.check(jobs)
     backend.start(jobs)
-    while backend.wait(1):
-        pass
+    finish(backend)
 
 
 @pytest.mark.parametrize("place", [0, 3, 7])
