@@ -20,6 +20,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     atexit.register(lambda folder, owner: owner == os.getpid() and shutil.rmtree(folder, ignore_errors=True),
                     tempfile.tempdir, os.getpid())  # fmt: skip
 
+import absl.logging
 import pytest
 import torch
 from filelock import FileLock
@@ -30,6 +31,9 @@ from omegaconf import DictConfig
 from fastfcn.data.tiff import Tiff
 from fastfcn.entry import CONF
 from tests.two_processes import Pair
+
+# TensorBoard's handler of logs: what was sys.stderr when it came in, pytest's own file, it closes where logging is set up
+absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 TINY_MODEL = ("model.backbone.name=tu-test_resnet", "suggested.width=64")
 TINY_RUN = (

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 IMAGES = "images"  # what the only input is called
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+LOGGERS = ("torch.onnx", "onnx_ir", "onnxscript")  # which tell of every pass over the graph
 
 
 class OnnxFile(Format):
@@ -64,7 +65,8 @@ def to_onnx(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of versions of operators, and of what the next release will call them
-            logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+            for name in LOGGERS:
+                logging.getLogger(name).setLevel(logging.ERROR)
             exported = torch.onnx.export(
                 program, (), dynamo=True, verbose=False, input_names=[IMAGES], output_names=[manifest.outputs]
             )

@@ -12,12 +12,21 @@ Size = tuple[int, int]
 
 def resize(x: Tensor, size: Size, *, align_corners: bool) -> Tensor:
     """Resize `x` (B, C, h, w) to `size` = (H, W). The authors align corners, mmsegmentation does not."""
-    if x.shape[-2:] == size:
+    if _is_of(size, x):
         return x
     if x.is_cuda and x.requires_grad and torch.is_grad_enabled():
         resized: Tensor = ResizeByProducts.apply(x, size, align_corners)
         return resized
     return F.interpolate(x, size, mode="bilinear", align_corners=align_corners)
+
+
+def _is_of(size: Size, x: Tensor) -> bool:
+    """Tell whether `x` has that size; where any size is traced, only if it always has: to ask would fix the answer."""
+    if not torch.compiler.is_exporting():
+        return x.shape[-2:] == size
+    from torch.fx.experimental.symbolic_shapes import statically_known_true  # brings SymPy along
+
+    return all(statically_known_true(here == there) for here, there in zip(x.shape[-2:], size, strict=True))
 
 
 def shrink(gradient: Tensor, size: Size, *, align_corners: bool) -> Tensor:
