@@ -32,7 +32,7 @@ from fastfcn.data.tiff import Tiff
 from fastfcn.entry import CONF
 from tests.two_processes import Pair
 
-# TensorBoard's handler of logs: what was sys.stderr when it came in, pytest's own file, it closes where logging is set up
+# OpenVINO brings it: a handler that closes, where logging is set up anew, what was sys.stderr when it came: pytest's file
 absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 TINY_MODEL = ("model.backbone.name=tu-test_resnet", "suggested.width=64")

@@ -83,7 +83,7 @@ def test_every_number_of_a_table_is_measured(page: str) -> None:
     assert [token for token in tokens if (page, token) not in UNMEASURED and not is_measured(token)] == []
 
 
-@pytest.mark.parametrize(("measured_as", "mutated"), [("62.51", "62.61"), ("884", "894"), ("25.05", "26.05")])
+@pytest.mark.parametrize(("measured_as", "mutated"), [("62.38", "62.48"), ("884", "894"), ("25.05", "26.05")])
 def test_a_number_with_a_wrong_digit_is_not(measured_as: str, mutated: str) -> None:
     assert not is_measured(mutated)
     assert measured_as not in (ROOT / "README.md").read_text() or is_measured(measured_as)
