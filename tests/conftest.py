@@ -32,7 +32,7 @@ from fastfcn.data.tiff import Tiff
 from fastfcn.entry import CONF
 from tests.two_processes import Pair
 
-# OpenVINO brings it: a handler that closes, where logging is set up anew, what was sys.stderr when it came: pytest's file
+# OpenVINO brings a handler that closes what was sys.stderr when it came, a file of pytest, where logging is set up anew
 absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 TINY_MODEL = ("model.backbone.name=tu-test_resnet", "suggested.width=64")
