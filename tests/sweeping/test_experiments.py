@@ -11,6 +11,7 @@ import pytest
 from fastfcn.checkpoints import build_network
 from fastfcn.composition import plain
 from fastfcn.entry import CONF
+from fastfcn.reporting.comparison.experiment import read_rows
 from fastfcn.sweeping import experiments
 from fastfcn.sweeping.experiments import known_experiments, read_experiment, register_experiments, require_row
 from fastfcn.training.run import read_config
@@ -71,6 +72,9 @@ def test_rows_are_what_they_are_called(composed) -> None:
     assert {row: parts("upsampling", row) for row in read_experiment("upsampling").rows} == {
         "none": ("encnet", "none", 32), "bilinear": ("encnet", "bilinear", 32), "fpn": ("encnet", "fpn", 32),
         "jpu": ("encnet", "jpu", 32), "jpu_x": ("encnet", "jpu_x", 32), "dilated": ("encnet", "none", 8),
+    }  # fmt: skip
+    assert {parts("parts", f"{row}_lite0") for row in ("fcn_none", "fcn_jpu", "encnet_dilated")} == {
+        ("fcn", "none", 32), ("fcn", "jpu", 32), ("encnet", "none", 8),
     }  # fmt: skip
     for row in read_experiment("dilation").rows:
         stride, _, jpu = row.partition("_")
@@ -169,6 +173,10 @@ def test_a_choice_that_cannot_be_meant_is_refused(arguments: list[str], message:
         ("protocol: full\nrows: {a: model=x}\nsedes: [0]", "nothing else"),
         ("protocol: full\nrows: {}", "rows must be lines of NAME: OVERRIDES"),
         ("protocol: full\nrows: {A b: model=x}", "with names of small letters"),
+        ("protocol: full\nrows: {a: model=x}\nfactors: {b: {c: model=x}}", "factors in their place"),
+        ("protocol: full\nfactors: {a: model=x}", "the levels of each of the factors"),
+        ("protocol: full\nfactors: {a: {}}", "the levels of each of the factors"),
+        ("protocol: full\nfactors: {a: {B: model=x}}", "with names of small letters"),
         ("protocol: full\nrows: {a: model}", "'model' is no override such as model=encnet_jpu"),
     ],
 )
@@ -177,6 +185,20 @@ def test_a_broken_table_is_explained(text: str, message: str, tmp_path: Path, mo
     monkeypatch.setattr(experiments, "FOLDER", tmp_path)
     with pytest.raises(ValueError, match=message):
         read_experiment("mine")
+
+
+def test_factors_make_every_combination_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    factors = "head: {fcn: model=fcn_jpu, psp: model=psp_jpu}, up: {none: model/upsampling=none, jpu: null}"
+    write_table(tmp_path / "parts", f"protocol: full\nfactors: {{{factors}}}\n")
+    monkeypatch.setattr(experiments, "FOLDER", tmp_path)
+    rows = read_experiment("parts").rows
+    assert rows == {
+        "fcn_none": ("model=fcn_jpu", "model/upsampling=none"),
+        "fcn_jpu": ("model=fcn_jpu",),
+        "psp_none": ("model=psp_jpu", "model/upsampling=none"),
+        "psp_jpu": ("model=psp_jpu",),
+    }
+    assert read_rows(tmp_path / "parts") == {row: " ".join(overrides) for row, overrides in rows.items()}
 
 
 def test_a_table_without_a_row_is_no_run() -> None:

@@ -13,13 +13,14 @@ from hydra.core.config_store import ConfigStore
 from fastfcn.installation import CONF, EXPERIMENTS
 from fastfcn.optional import require
 from fastfcn.reading import read_yaml
+from fastfcn.reporting.comparison.experiment import rows_of
 
 FOLDER = EXPERIMENTS
 LAUNCHERS = CONF / "hydra" / "launcher"
 CHOICE = re.compile(r"(\+?)(experiment|row|hydra/launcher|hydra/sweeper)=(.*)")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 OVERRIDE = re.compile(r"([\w./]+)=(.+)")
-KEYS = {"protocol", "seeds", "options", "rows"}
+KEYS = {"protocol", "seeds", "options", "rows", "factors"}
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,17 @@ def read_experiment(name: str) -> Experiment:
         raise ValueError(f"experiment={name} is no table under experiments/; choose one of {_listed()}")
     path = FOLDER / name / "sweep.yaml"
     content = read_yaml(path)
-    if not isinstance(content, dict) or not {"protocol", "rows"} <= set(content) <= KEYS:
-        raise ValueError(f"{path} must hold protocol and rows, and may hold seeds and options, nothing else")
-    rows = content["rows"]
+    if not isinstance(content, dict) or not {"protocol"} <= set(content) <= KEYS or not _has_one(content):
+        raise ValueError(
+            f"{path} must hold protocol and rows (or factors in their place), and may hold seeds and options, "
+            "nothing else"
+        )
+    rows = rows_of(content)
     if not isinstance(rows, dict) or not rows or not all(NAME.fullmatch(str(row)) for row in rows):
-        raise ValueError(f"{path}: rows must be lines of NAME: OVERRIDES, with names of small letters, digits and _")
+        raise ValueError(
+            f"{path}: rows must be lines of NAME: OVERRIDES, with names of small letters, digits and _; and so must "
+            "the levels of each of the factors"
+        )
     return Experiment(
         name=name,
         protocol=str(content["protocol"]),
@@ -56,6 +63,10 @@ def read_experiment(name: str) -> Experiment:
         options=_overrides(content.get("options") or "", path),
         rows={str(row): _overrides(text, path) for row, text in rows.items()},
     )
+
+
+def _has_one(content: Mapping[str, Any]) -> bool:
+    return ("rows" in content) != ("factors" in content)
 
 
 def register_experiments(arguments: Sequence[str]) -> None:

@@ -1,13 +1,16 @@
 """An experiment's folder: what its table asks, the rows that it has, and how it is run."""
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 from fastfcn.reading import read_bytes, read_yaml
 
 README = "README.md"
 SWEEP = "sweep.yaml"
 README_BYTES = 1_000_000
+MOST_ROWS = 1000
 FENCE = "```"
 
 
@@ -37,7 +40,26 @@ def read_rows(folder: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     content = read_yaml(path)
-    rows = content.get("rows") if isinstance(content, dict) else None
+    rows = rows_of(content) if isinstance(content, dict) else None
     if not isinstance(rows, dict):
         raise ValueError(f"{path} holds no mapping of rows (rows: NAME: OPTIONS)")
     return {str(row): str(text or "") for row, text in rows.items()}
+
+
+def rows_of(content: dict[str, Any]) -> Any:
+    """Return the rows of a sweep.yaml, or every combination of its `factors`, whose levels are parts of rows.
+
+    A combination is named by its levels, and has their overrides in the order of the factors.
+    """
+    factors = content.get("factors")
+    if factors is None:
+        return content.get("rows")
+    if not isinstance(factors, dict) or not all(isinstance(each, dict) and each for each in factors.values()):
+        return None
+    combinations = list(product(*(levels.items() for levels in factors.values())))
+    if len(combinations) > MOST_ROWS:
+        return None
+    return {
+        "_".join(str(name) for name, _ in levels): " ".join(str(text or "") for _, text in levels).strip()
+        for levels in combinations
+    }
