@@ -42,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="POINTS",
         help="rows whose mIoU differs by less may be called equivalent (default: 1 point)",
     )
+    parser.add_argument(
+        "--than",
+        metavar="ROW",
+        help="name the cheapest row that is not worse than this one (default: than the best)",
+    )
     options = parser.parse_args(arguments)
     if str(options.experiment) == "claims":
         print_claims()
@@ -52,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     default = (folder / "results", Path("outputs/sweeps") / folder.resolve().name)
     try:
         roots = options.roots or [root for root in default if root.is_dir()]
-        report = build_report(folder, roots, shown=options.pictures, margin=options.margin)
+        report = build_report(folder, roots, shown=options.pictures, margin=options.margin, than=options.than)
         for line in report.left_out:
             print(f"left out: {line}", file=sys.stderr)
         written = write_report(report, options.output or output, made=datetime.now(UTC).date())

@@ -49,7 +49,10 @@ def test_every_row_looks_different_in_all_charts() -> None:
 
 
 def test_the_charts_are_svg_that_names_every_row_and_needs_no_other_file() -> None:
-    points = [Point(label, 10.0 + index, 40.0 + index, 39.0, 49.0) for index, label in enumerate(LABELS)]
+    points = [
+        Point(label, 10.0 + index, 40.0 + index, 39.0, 49.0, (9.0 + index, 12.0 + index))
+        for index, label in enumerate(LABELS)
+    ]
     curve = Curve((10, 20), (0.1, 0.2), (0.1, 0.2), (0.2, 0.3))
     panels = {"mIoU": dict.fromkeys(LABELS, curve), "loss": {LABELS[0]: curve}}
     charts = [
@@ -69,5 +72,5 @@ def test_the_charts_are_svg_that_names_every_row_and_needs_no_other_file() -> No
 
 
 def test_the_same_data_give_the_same_chart() -> None:
-    points = [Point("a", 1, 2, 1, 3), Point("b", 2, 3, 2, 4)]
+    points = [Point("a", 1, 2, 1, 3, (1, 1)), Point("b", 2, 3, 2, 4, (1.5, 3))]
     assert scatter(points, cost="FPS", falling=True, name="x") == scatter(points, cost="FPS", falling=True, name="x")

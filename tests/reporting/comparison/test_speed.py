@@ -11,7 +11,7 @@ from fastfcn.reporting.comparison.export import markdown_table, to_markdown
 from fastfcn.reporting.comparison.findings import speed_findings
 from fastfcn.reporting.comparison.page import to_html
 from fastfcn.reporting.comparison.report import build_report
-from fastfcn.reporting.comparison.speed import read_speeds
+from fastfcn.reporting.comparison.speed import Entry, read_speeds
 from tests.reporting.comparison.synthetic import write_experiment, write_results
 
 ROWS = {"none": "model=a model/upsampling=none", "jpu": "model=a", "dilated": "model=b"}
@@ -80,6 +80,18 @@ def test_accuracy_is_set_against_speed_where_every_row_was_timed(folder: Path) -
     page = to_html(build_report(folder, [folder / "results"]), made=made)
     assert "mIoU against images a second" in page
     assert "the rows that no other beats in both: none, jpu." in page
+    assert "Upright bars: the range of seeds; level ones: the slowest and the fastest round." in page
+
+
+@pytest.mark.parametrize(
+    ("latency", "expected"),
+    [({"min": 8.0, "max": 12.5}, (80, 125)), ({}, (100, 100)), ({"min": 11.0, "max": 9.0}, (100, 100))],
+)
+def test_images_a_second_have_the_range_of_the_rounds(latency: dict[str, float], expected: tuple[float, float]) -> None:
+    """100 images a second at a median of 10 ms."""
+    facts = {"model": "a", "path": "plain", "gflops": 1.0, "parameters": 1, "fps": 100.0}
+    entry = Entry.model_validate({**facts, "latency_ms": {"median": 10.0, **latency}})
+    assert entry.fps_range == pytest.approx(expected)
 
 
 def test_speeds_alone_make_a_page(folder: Path) -> None:

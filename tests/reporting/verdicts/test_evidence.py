@@ -13,7 +13,9 @@ from PIL import Image
 from fastfcn.reporting.comparison.findings import findings
 from fastfcn.reporting.comparison.gallery import build_gallery, data_uri
 from fastfcn.reporting.comparison.report import Report, build_report, write_report
+from fastfcn.reporting.comparison.speed import Entry
 from fastfcn.reporting.per_image import NAME, write_per_image
+from fastfcn.reporting.verdicts.estimates import estimate
 from fastfcn.reporting.verdicts.evidence import Judged
 from fastfcn.reporting.verdicts.judging import judge
 from fastfcn.reporting.verdicts.sampling import Resampling
@@ -76,6 +78,38 @@ def test_the_cheapest_row_that_is_not_worse_is_named(experiment: Path) -> None:
         best = judged.judgement.verdicts[0].one
         expected = sentence if best == "dilated" else "against jpu (27.7 GFLOPs)"
         assert any(expected in each for each in found)
+
+
+def test_the_cheapest_row_may_be_held_against_another(experiment: Path) -> None:
+    report = build_report(experiment, [experiment / "results"], than="none")
+    found = findings(report.tables[0], report.published, report.judged[0])
+    assert "No row of fewer operations is sure to lose less than 1 point against none (20.0 GFLOPs)." in found
+    speeds = {
+        row: Entry.model_validate(
+            {
+                "model": row,
+                "path": "plain",
+                "gflops": 1,
+                "parameters": 1,
+                "latency_ms": {"median": 1000 / fps},
+                "fps": fps,
+            }
+        )
+        for row, fps in {"jpu": 9.0, "dilated": 2.0, "none": 5.0}.items()
+    }
+    found = findings(report.tables[0], report.published, report.judged[0], speeds)
+    assert "The cheapest row that is sure to lose less than 1 point against none: jpu (9.00 images a second)." in found
+    with pytest.raises(ValueError, match="--than fpn: no result is of that row; there are none, jpu, dilated"):
+        build_report(experiment, [experiment / "results"], than="fpn")
+
+
+def test_a_rows_interval_is_over_images_and_seeds(experiment: Path) -> None:
+    judged = reported(experiment)[1]
+    found, sample, images = judged.estimates["jpu"], judged.judgement.samples["jpu"], judged.differing
+    assert found.value == pytest.approx(100 * sample.miou.mean())
+    of_images = estimate(sample, np.array(0.0), 6, len(images))
+    assert found.low < of_images.low < found.value < of_images.high < found.high
+    assert found.high - found.value == pytest.approx(found.value - found.low)
 
 
 def test_images_on_which_rows_differ_come_first(experiment: Path) -> None:

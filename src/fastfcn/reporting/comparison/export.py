@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from fastfcn.reporting.comparison.cells import Grid, accuracy_grid, speed_grid
 from fastfcn.reporting.comparison.findings import findings, notes, speed_findings
 from fastfcn.reporting.comparison.runs import Run
-from fastfcn.reporting.verdicts.evidence import judged_grid, named_verdicts
+from fastfcn.reporting.upsampling.wording import TITLE, upsampling_grid, upsampling_notes
+from fastfcn.reporting.verdicts.evidence import effect_grids, judged_grid, named_verdicts
 from fastfcn.reporting.verdicts.judging import Verdict
+from fastfcn.reporting.verdicts.tuning import tuning_notes
 from fastfcn.reporting.verdicts.wording import method
 
 if TYPE_CHECKING:
@@ -57,14 +59,21 @@ def to_markdown(report: "Report", *, made: date) -> str:
     blocks.append(f"Made on {made.isoformat()} by `python src/report.py experiments/{report.name}`.")
     if not report.tables and not report.speeds.paths:
         blocks.append(f"No results yet. Rows without one: {', '.join(report.rows)}.")
-    for table, judged in zip(report.tables, report.judged, strict=True):
+    parts = (report.tables, report.judged, report.upsampling, report.tuning)
+    for table, judged, upsampling, tuning in zip(*parts, strict=True):
         blocks.append(f"## {table.group}")
-        blocks.extend(findings(table, report.published, judged))
+        blocks.extend(findings(table, report.published, judged, report.speeds.compared))
         blocks.append(markdown_table(accuracy_grid(table, report.speeds.compared)))
         blocks.extend(notes(table))
         if (grid := judged_grid(judged)) is not None and judged.judgement is not None:
             blocks.append(markdown_table(grid))
             blocks.extend(method(judged.judgement))
+        for title, effects in effect_grids(judged).items():
+            blocks += [f"### {title}", markdown_table(effects)]
+        if tuning is not None:
+            blocks += ["### Trials", markdown_table(tuning), *tuning_notes(tuning)]
+        if upsampling is not None:
+            blocks += [f"### {TITLE}", markdown_table(upsampling_grid(upsampling)), *upsampling_notes(upsampling)]
     if report.speeds.paths:
         blocks.append("## Speed")
         blocks.extend(speed_findings(report.speeds, report.published))

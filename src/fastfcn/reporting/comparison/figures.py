@@ -36,13 +36,14 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Point:
-    """A row in the scatter: its cost, and mIoU in percent as mean, lowest and highest over the seeds."""
+    """A row in the scatter: its cost, with its least and most, and mean mIoU in percent, with an interval."""
 
     label: str
     cost: float
     mean: float
     low: float
     high: float
+    costs: tuple[float, float]
 
 
 def styles(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -71,16 +72,17 @@ def scatter(points: Sequence[Point], *, cost: str, falling: bool, name: str) -> 
         for point in points:
             look = looks[point.label]
             spread = [[point.mean - point.low], [point.high - point.mean]]
-            axes.errorbar(
-                point.cost, point.mean, spread, color=look["color"], marker=look["marker"], markersize=9, capsize=4
-            )
+            reach = [[point.cost - point.costs[0]], [point.costs[1] - point.cost]]
+            plain = {"color": look["color"], "marker": look["marker"], "markersize": 9, "capsize": 4}
+            axes.errorbar(point.cost, point.mean, spread, reach, **plain)
         axes.set_xlabel(cost)
         axes.set_ylabel("mIoU (%)")
         axes.margins(x=0.18, y=0.18)
         lines = [[(point.cost, point.low), (point.cost, point.high)] for point in points]
+        lines += [[(point.costs[0], point.mean), (point.costs[1], point.mean)] for point in points]
         lines.append([(point.cost, point.mean) for point in front])
         place_labels(figure, axes, {point.label: (point.cost, point.mean) for point in points}, lines)
-        return _svg(figure, name, f"mIoU against {cost}")
+        return svg(figure, name, f"mIoU against {cost}")
 
 
 def learning_curves(panels: Mapping[str, Mapping[str, Curve]], labels: Sequence[str], *, name: str) -> str:
@@ -96,7 +98,7 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], labels: Sequence[
         }
         shown = [label for label in labels if label in handles]
         figure.legend([handles[label] for label in shown], shown, loc="outside right upper", frameon=False)
-        return _svg(figure, name, "learning curves")
+        return svg(figure, name, "learning curves")
 
 
 def _panel(axes: Axes, title: str, curves: Mapping[str, Curve], looks: Mapping[str, Mapping[str, Any]]) -> None:
@@ -109,7 +111,7 @@ def _panel(axes: Axes, title: str, curves: Mapping[str, Curve], looks: Mapping[s
     axes.set_title(title, loc="left", fontsize=11)
 
 
-def _svg(figure: Figure, name: str, description: str) -> str:
+def svg(figure: Figure, name: str, description: str) -> str:
     """Return the figure as an element of an HTML page; `name` keeps its ids apart from other figures'."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})

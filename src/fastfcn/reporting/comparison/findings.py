@@ -1,23 +1,29 @@
 """What a table shows, in sentences that are computed from it."""
 
+from collections.abc import Mapping
 from itertools import pairwise
+from types import MappingProxyType
 
 from fastfcn.reporting.comparison.cells import incomparable, published_fps
 from fastfcn.reporting.comparison.order import agreements, measured_order, ranked
 from fastfcn.reporting.comparison.published import Published
-from fastfcn.reporting.comparison.speed import Speeds
+from fastfcn.reporting.comparison.speed import Entry, Speeds
 from fastfcn.reporting.comparison.table import Table
 from fastfcn.reporting.verdicts.evidence import NOT_JUDGED, Judged
 from fastfcn.reporting.verdicts.judging import Judgement, not_worse
 from fastfcn.reporting.verdicts.wording import published_sentence
 from fastfcn.reporting.verdicts.wording import sentences as verdict_sentences
 
+NO_SPEEDS: Mapping[str, Entry] = MappingProxyType({})
 
-def findings(table: Table, published: Published, judged: Judged = NOT_JUDGED) -> list[str]:
+
+def findings(
+    table: Table, published: Published, judged: Judged = NOT_JUDGED, speeds: Mapping[str, Entry] = NO_SPEEDS
+) -> list[str]:
     """State the verdicts, or else the measured order, and whether each published order is the same."""
     judgement = judged.judgement
     sentences = [] if judgement is None else verdict_sentences(judgement)
-    sentences += [_cheapest(table, judgement)] if judgement is not None and len(table.lines) > 1 else []
+    sentences += [_cheapest(table, judgement, judged.than, speeds)] if judgement and len(table.lines) > 1 else []
     sentences += [published_sentence(each) for each in judged.published]
     sentences += [f"No verdict on {label}: {reason}." for label, reason in judged.reasons.items() if judgement]
     if len(table.lines) > 1:
@@ -31,16 +37,25 @@ def findings(table: Table, published: Published, judged: Judged = NOT_JUDGED) ->
     return sentences
 
 
-def _cheapest(table: Table, judgement: Judgement) -> str:
-    """Name the row of the fewest operations that is not worse than the best by the margin or more."""
-    best = next(line.label for line in ranked(table.lines) if line.label in judgement.samples)
-    sure = not_worse(judgement, best)
-    row = min((line for line in table.lines if line.label in sure), key=lambda line: line.runs[0].result.gflops)
+def _cheapest(table: Table, judgement: Judgement, than: str | None, speeds: Mapping[str, Entry]) -> str:
+    """Name the cheapest row that is not worse than one, or else the best, by the margin or more.
+
+    Cheap is fast where every row's speed was measured, or else of few operations.
+    """
+    judged = [line for line in ranked(table.lines) if line.label in judgement.samples]
+    other = next((line.label for line in judged if than in (line.row, line.label)), judged[0].label)
+    sure = not_worse(judgement, other)
+    timed = all(line.row in speeds for line in table.lines)
+    row = min(
+        (line for line in judged if line.label in sure),
+        key=lambda line: -speeds[line.row].fps if timed else line.runs[0].result.gflops,
+    )
     margin = f"{judgement.margin:g} {'point' if judgement.margin == 1 else 'points'}"
-    cost = f"{row.runs[0].result.gflops:.1f} GFLOPs"
-    if row.label == best:
-        return f"No row of fewer operations is sure to lose less than {margin} against {best} ({cost})."
-    return f"The cheapest row that is sure to lose less than {margin} against {best}: {row.label} ({cost})."
+    cost = f"{speeds[row.row].fps:.2f} images a second" if timed else f"{row.runs[0].result.gflops:.1f} GFLOPs"
+    if row.label == other:
+        cheaper = "No faster row" if timed else "No row of fewer operations"
+        return f"{cheaper} is sure to lose less than {margin} against {other} ({cost})."
+    return f"The cheapest row that is sure to lose less than {margin} against {other}: {row.label} ({cost})."
 
 
 def _caution(table: Table, judged: Judged) -> str:

@@ -18,7 +18,11 @@ from fastfcn.reporting.comparison.gallery import Gallery, build_gallery, has_pic
 from fastfcn.reporting.comparison.order import pareto_front, ranked
 from fastfcn.reporting.comparison.speed import Entry
 from fastfcn.reporting.comparison.table import Line, Table
-from fastfcn.reporting.verdicts.evidence import Judged, judged_grid
+from fastfcn.reporting.upsampling.figures import charts
+from fastfcn.reporting.upsampling.scoring import UpsamplingScores
+from fastfcn.reporting.upsampling.wording import upsampling_grid, upsampling_notes
+from fastfcn.reporting.verdicts.evidence import Judged, effect_grids, judged_grid
+from fastfcn.reporting.verdicts.tuning import tuning_notes
 from fastfcn.reporting.verdicts.wording import method
 from fastfcn.tracking.keys import BEST_METRIC, TRAIN_LOSS
 
@@ -40,8 +44,15 @@ class Section:
     notes: list[str]
     verdicts: Grid | None
     method: list[str]
+    effects: dict[str, Grid]
+    tuning: Grid | None
+    tuning_notes: list[str]
+    upsampling: Grid | None
+    upsampling_notes: list[str]
+    upsampling_charts: list[tuple[str, str, Markup]]
     scatter: Markup | None
     front: str
+    bars: str
     curves: Markup | None
     faults: list[str]
     gallery: Gallery | None
@@ -68,8 +79,10 @@ def to_html(report: "Report", *, made: date) -> str:
         style=Markup((folder / "page.css").read_text()),
         script=Markup((folder / "page.js").read_text()),
         sections=[
-            _section(f"table-{index}", *pair, report)
-            for index, pair in enumerate(zip(report.tables, report.judged, strict=True), 1)
+            _section(f"table-{index}", *parts, report)
+            for index, parts in enumerate(
+                zip(report.tables, report.judged, report.upsampling, report.tuning, strict=True), 1
+            )
         ],
         speed=speed_grid(report.rows, report.speeds, report.published) if report.speeds.paths else None,
         speed_findings=speed_findings(report.speeds, report.published) if report.speeds.paths else [],
@@ -78,23 +91,32 @@ def to_html(report: "Report", *, made: date) -> str:
     )
 
 
-def _section(name: str, table: Table, judged: Judged, report: "Report") -> Section:
+def _section(
+    name: str, table: Table, judged: Judged, upsampling: UpsamplingScores | None, tuning: Grid | None, report: "Report"
+) -> Section:
     order = ranked(table.lines)
     shown = table.group.data in report.shown
-    picture, front = _scatter(name, table, report.speeds.compared)
+    picture, front = _scatter(name, table, judged, report.speeds.compared)
     faults: list[str] = []
     curves = _curves(name, table, faults)
     return Section(
         name=name,
         title=str(table.group),
         data=table.group.data,
-        findings=findings(table, report.published, judged),
+        findings=findings(table, report.published, judged, report.speeds.compared),
         grid=accuracy_grid(table, report.speeds.compared),
         notes=notes(table),
         verdicts=judged_grid(judged),
         method=method(judged.judgement) if judged.judgement else [],
+        effects=effect_grids(judged),
+        tuning=tuning,
+        tuning_notes=tuning_notes(tuning) if tuning else [],
+        upsampling=upsampling_grid(upsampling) if upsampling else None,
+        upsampling_notes=upsampling_notes(upsampling) if upsampling else [],
+        upsampling_charts=charts(upsampling, name) if upsampling else [],
         scatter=picture,
         front=front,
+        bars="95 % intervals over images and seeds" if judged.judgement else "the range of seeds",
         curves=curves,
         faults=list(dict.fromkeys(faults)),
         gallery=build_gallery(table.lines, judged.differing) if shown else None,
@@ -105,12 +127,12 @@ def _section(name: str, table: Table, judged: Judged, report: "Report") -> Secti
     )
 
 
-def _scatter(name: str, table: Table, speeds: Mapping[str, Entry]) -> tuple[Markup | None, str]:
+def _scatter(name: str, table: Table, judged: Judged, speeds: Mapping[str, Entry]) -> tuple[Markup | None, str]:
     """Draw mIoU against images a second where every row's were measured, or else against operations."""
     if len(table.lines) < 2:
         return None, ""
     timed = all(line.row in speeds for line in table.lines)
-    points = [_point(line, speeds[line.row].fps if timed else line.runs[0].result.gflops) for line in table.lines]
+    points = [_point(line, speeds[line.row] if timed else None, judged) for line in table.lines]
     sign = -1 if timed else 1
     front = pareto_front([(sign * point.cost, point.mean) for point in points])
     cost = "images a second" if timed else "GFLOPs of one image of 512 x 512 (less is cheaper)"
@@ -118,9 +140,12 @@ def _scatter(name: str, table: Table, speeds: Mapping[str, Entry]) -> tuple[Mark
     return Markup(picture), ", ".join(points[index].label for index in front)
 
 
-def _point(line: Line, cost: float) -> Point:
-    values = line.miou.values
-    return Point(line.label, cost, 100 * line.miou.mean, 100 * min(values), 100 * max(values))
+def _point(line: Line, speed: Entry | None, judged: Judged) -> Point:
+    found = judged.estimates.get(line.label)
+    ends = (100 * min(line.miou.values), 100 * max(line.miou.values)) if found is None else (found.low, found.high)
+    operations = line.runs[0].result.gflops
+    cost, costs = (operations, (operations, operations)) if speed is None else (speed.fps, speed.fps_range)
+    return Point(line.label, cost, 100 * line.miou.mean, *ends, costs)
 
 
 def _curves(name: str, table: Table, faults: list[str]) -> Markup | None:

@@ -6,21 +6,25 @@ from datetime import date
 from pathlib import Path
 
 from fastfcn.files import write_atomically
+from fastfcn.reporting.comparison.cells import Grid
 from fastfcn.reporting.comparison.experiment import Introduction, read_introduction, read_rows
 from fastfcn.reporting.comparison.gallery import FREE
 from fastfcn.reporting.comparison.published import Published, read_published
 from fastfcn.reporting.comparison.runs import Run, collect
 from fastfcn.reporting.comparison.speed import Speeds, read_speeds
 from fastfcn.reporting.comparison.table import Table, build_tables
+from fastfcn.reporting.upsampling.scoring import UpsamplingScores, score_upsampling
 from fastfcn.reporting.verdicts.evidence import Judged, judge_lines
 from fastfcn.reporting.verdicts.judging import MARGIN
+from fastfcn.reporting.verdicts.tuning import tuning_grid
 
 
 @dataclass(frozen=True)
 class Report:
     """All that is known of an experiment; `rows` are the names that it should have, `shown` the data with pictures.
 
-    `judged` holds the verdicts of every table.
+    `judged` holds the verdicts of every table, `upsampling` where its rows differ in an image, None if not counted,
+    and `tuning` what trials gave its rows, None without.
     """
 
     name: str
@@ -33,12 +37,22 @@ class Report:
     speeds: Speeds
     shown: frozenset[str]
     judged: tuple[Judged, ...]
+    upsampling: tuple[UpsamplingScores | None, ...]
+    tuning: tuple[Grid | None, ...]
 
 
-def build_report(folder: Path, roots: Sequence[Path], *, shown: Iterable[str] = (), margin: float = MARGIN) -> Report:
+def build_report(
+    folder: Path,
+    roots: Sequence[Path],
+    *,
+    shown: Iterable[str] = (),
+    margin: float = MARGIN,
+    than: str | None = None,
+) -> Report:
     """Collect what lies below `roots` for the experiment in `folder`.
 
-    Rows that differ by less than `margin` points may be called equivalent. Raises FileNotFoundError for a folder that
+    Rows that differ by less than `margin` points may be called equivalent; the cheapest row that is not worse than
+    row `than`, or the best, is named. Raises FileNotFoundError for a folder that
     is not there, ValueError for a damaged file of the experiment's own.
     """
     if not 0 < margin <= 100:
@@ -61,6 +75,9 @@ def build_report(folder: Path, roots: Sequence[Path], *, shown: Iterable[str] = 
     known = sorted({table.group.data for table in tables})
     if unknown := sorted({*shown} - {*known}):
         raise ValueError(f"--pictures {unknown[0]}: no result is of that data; there are {', '.join(known) or 'none'}")
+    measured = list(dict.fromkeys(line.row for table in tables for line in table.lines))
+    if than is not None and than not in measured:
+        raise ValueError(f"--than {than}: no result is of that row; there are {', '.join(measured) or 'none'}")
     return Report(
         name,
         read_introduction(folder),
@@ -71,7 +88,9 @@ def build_report(folder: Path, roots: Sequence[Path], *, shown: Iterable[str] = 
         tables,
         read_speeds(folder, sweep),
         frozenset((FREE, *shown)),
-        tuple(judge_lines(table.lines, margin=margin) for table in tables),
+        tuple(judge_lines(table.lines, margin=margin, than=than) for table in tables),
+        tuple(score_upsampling(table.lines) for table in tables),
+        tuple(tuning_grid(table.lines, found.trials) for table in tables),
     )
 
 

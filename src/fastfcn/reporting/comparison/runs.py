@@ -1,6 +1,7 @@
 """Result files of an experiment: found, checked, and read."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,11 @@ class Run:
     result: Result
 
     @property
+    def is_trial(self) -> bool:
+        """Tell whether its sweep varied more than row and seed: its folder is named by what else."""
+        return self.folder.name.startswith(f"seed{self.result.seed},")
+
+    @property
     def identity(self) -> tuple[Any, ...]:
         """What no two runs of a table may share."""
         result = self.result
@@ -61,24 +67,35 @@ class Run:
         return *group, result.row, result.model, result.seed
 
 
+Trials = Mapping[tuple[Any, ...], Sequence[float]]  # mIoU by a run's identity
+
+
 @dataclass(frozen=True)
 class Collection:
-    """The runs of an experiment, a line on every file that was left out, and the reason by row (ROW/seedN)."""
+    """The runs of an experiment, a line on every file that was left out, and the reason by row (ROW/seedN).
+
+    Of a row and seed that was tried with several options (ROW/seedN,OPTIONS) the best is a run; `trials` has them all.
+    """
 
     runs: tuple[Run, ...]
     left_out: tuple[str, ...]
     reasons: Mapping[str, str]
+    trials: Trials
 
 
 def collect(roots: Iterable[Path], experiment: str) -> Collection:
     """Read every result.json below `roots` that a job of `experiment` wrote; where two tell of one run, the first."""
     runs: dict[tuple[Any, ...], Run] = {}
+    trials: dict[tuple[Any, ...], list[float]] = defaultdict(list)
     reasons: dict[Path, str] = {}
     for path in _files(roots):
         try:
             run = Run(path.parent, read_result(path, experiment))
             known = runs.setdefault(run.identity, run)
-            if known is not run and known.result != run.result:
+            if run.is_trial and known.is_trial:
+                trials[run.identity].append(run.result.miou)
+                runs[run.identity] = max(known, run, key=lambda each: each.result.miou)
+            elif known is not run and known.result != run.result:
                 raise ValueError(f"another run of row {run.result.row}, seed {run.result.seed} than {known.folder}")
         except (ValueError, OSError) as error:
             reasons[path] = str(error).removeprefix(f"{path} ")
@@ -86,6 +103,7 @@ def collect(roots: Iterable[Path], experiment: str) -> Collection:
         tuple(runs.values()),
         tuple(f"{path}: {reason}" for path, reason in reasons.items()),
         {path.parent.parent.name: reason[:80] for path, reason in reversed(reasons.items())},
+        trials,
     )
 
 

@@ -17,9 +17,11 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Latency(BaseModel):
-    """Milliseconds a batch."""
+    """Milliseconds a batch: the median of all rounds, and the fastest and slowest, where they are told."""
 
     median: Positive
+    min: Positive | None = None
+    max: Positive | None = None
 
 
 class Entry(BaseModel):
@@ -32,6 +34,13 @@ class Entry(BaseModel):
     parameters: int
     latency_ms: Latency
     fps: Positive
+
+    @property
+    def fps_range(self) -> tuple[float, float]:
+        """Images a second of the slowest and the fastest round; the median lies between, whatever a file says."""
+        median = self.latency_ms.median
+        slow, fast = (self.fps * median / (each or median) for each in (self.latency_ms.max, self.latency_ms.min))
+        return min(slow, self.fps), max(fast, self.fps)
 
     @property
     def way(self) -> str:

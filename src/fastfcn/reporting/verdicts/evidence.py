@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from fastfcn.reporting.comparison.order import overlap
 from fastfcn.reporting.comparison.runs import Run
 from fastfcn.reporting.comparison.table import Line, Table
 from fastfcn.reporting.per_image import NAME, Counts, PerImage, read_per_image
+from fastfcn.reporting.verdicts.estimates import Estimate, estimate
+from fastfcn.reporting.verdicts.factorial import Effects, effects, factorial_of
+from fastfcn.reporting.verdicts.inference import pooled_variance
 from fastfcn.reporting.verdicts.judging import (
     BETTER,
     MARGIN,
@@ -21,9 +25,11 @@ from fastfcn.reporting.verdicts.judging import (
     judge_classes,
     judge_published,
 )
-from fastfcn.reporting.verdicts.sampling import Resampling, Sample, class_iou, mean_iou
+from fastfcn.reporting.verdicts.sampling import Resampling, Sample, mean_iou, whole_iou
 from fastfcn.reporting.verdicts.wording import shown, verdict_grid
 
+MAIN = "Main effects: a part against the first, the mean over all else"
+INTERACTIONS = "Interactions: what a part adds here, less what it adds there"
 TOLERANCE = 1e-6  # of mIoU, a fraction
 
 
@@ -61,8 +67,7 @@ class Evidence:
     def _counts(self, run: Run) -> Counts:
         images = read_per_image(run.folder / NAME, len(run.result.iou))
         counts = images.counts()
-        iou = class_iou(*(each.sum(0) for each in (counts.correct, counts.truth, counts.predicted)))
-        miou = float(mean_iou(iou))
+        miou = float(mean_iou(whole_iou(counts)))
         if abs(miou - run.result.miou) > TOLERANCE:
             raise ValueError(f"sums to {100 * miou:.4f} mIoU, its result.json says {100 * run.result.miou:.4f}")
         self._require_paired(images, counts)
@@ -82,6 +87,8 @@ class Evidence:
 class Judged:
     """A table's judgement, None where no row has its images; the verdicts on published numbers; who is left out.
 
+    `effects` are those of a table of every combination of parts; `than` is the row that cheaper ones are held against.
+
     `differing` says of every image how far the first seeds of the rows lie apart in their shares of right pixels.
     """
 
@@ -89,6 +96,18 @@ class Judged:
     published: tuple[Verdict, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
     differing: Mapping[str, float] = field(default_factory=dict)
+    effects: Effects | None = None
+    than: str | None = None
+
+    @cached_property
+    def estimates(self) -> Mapping[str, Estimate]:
+        """The mIoU of every row that is judged."""
+        if self.judgement is None:
+            return {}
+        samples = self.judgement.samples
+        spread, freedom = pooled_variance([sample.miou for sample in samples.values()])
+        images = self.judgement.images
+        return {label: estimate(sample, spread, freedom, images) for label, sample in samples.items()}
 
     def is_open(self, one: Line, other: Line) -> bool:
         """Tell whether it is open which of two rows is better; without a verdict, if the ranges of seeds overlap."""
@@ -105,6 +124,14 @@ def judged_grid(judged: Judged) -> Grid | None:
     return verdict_grid(verdicts) if verdicts else None
 
 
+def effect_grids(judged: Judged) -> dict[str, Grid]:
+    """Lay out the effects of a factorial table, by title."""
+    if judged.effects is None:
+        return {}
+    found = {MAIN: judged.effects.main, INTERACTIONS: judged.effects.interactions}
+    return {title: verdict_grid(verdicts) for title, verdicts in found.items()}
+
+
 def named_verdicts(table: Table, judged: Judged) -> Iterator[tuple[str, Verdict]]:
     """Yield every verdict of a table with the class that it is on, "" for mIoU."""
     judgement = judged.judgement
@@ -116,8 +143,8 @@ def named_verdicts(table: Table, judged: Judged) -> Iterator[tuple[str, Verdict]
         yield from judge_classes(judgement, pair.one, pair.other, classes).items()
 
 
-def judge_lines(lines: Sequence[Line], *, margin: float = MARGIN) -> Judged:
-    """Judge the rows of a table that have their images."""
+def judge_lines(lines: Sequence[Line], *, margin: float = MARGIN, than: str | None = None) -> Judged:
+    """Judge the rows of a table that have their images; cheaper rows are held against the row `than`, or the best."""
     evidence = Evidence()
     for line in lines:
         evidence.add(line)
@@ -125,4 +152,12 @@ def judge_lines(lines: Sequence[Line], *, margin: float = MARGIN) -> Judged:
         return Judged(reasons=evidence.reasons)
     judgement = judge(evidence.samples, images=len(evidence.names), margin=margin)
     known = {line.label: line.comparable for line in lines if line.comparable is not None}
-    return Judged(judgement, tuple(judge_published(judgement, known)), evidence.reasons, evidence.differing)
+    factorial = factorial_of(lines)
+    return Judged(
+        judgement,
+        tuple(judge_published(judgement, known)),
+        evidence.reasons,
+        evidence.differing,
+        effects(factorial, judgement) if factorial else None,
+        than,
+    )

@@ -29,29 +29,39 @@ class Sample:
 
 
 class Resampling:
-    """Draws of as many images as there are, with replacement; `truth` (N, C) counts each image's pixels by class."""
+    """Draws of as many images as there are, with replacement; `truth` (N, C) counts each image's pixels by class.
+
+    Sums over a draw are of float32, twice as fast: they count whole pixels to a ten millionth.
+    """
 
     def __init__(self, truth: Floats, *, draws: int = DRAWS) -> None:
         self.images = len(truth)
         rng = np.random.default_rng(SEED)
         drawn = rng.multinomial(self.images, np.full(self.images, 1 / self.images), draws)
-        self.weights = np.vstack((np.ones(self.images), drawn))  # all images once, then the draws
+        self.weights = drawn.astype(np.float32)
         self.truth = truth
-        self._truth = self.weights @ truth
+        self._drawn_truth = self._summed(truth)
 
     def sample(self, seeds: Sequence[Counts]) -> Sample:
         """Score a row, every seed of which has the truth of this."""
-        scores = [self._iou(counts) for counts in seeds]
-        means = np.stack([mean_iou(each) for each in scores])
-        together = np.stack([each[1:] for each in scores])
-        absent = np.isnan(together)
+        iou = np.stack([whole_iou(counts) for counts in seeds])
+        drawn = np.stack([self._drawn_iou(counts) for counts in seeds])
+        absent = np.isnan(drawn)
         with np.errstate(invalid="ignore"):
-            classes = np.where(absent, 0, together).sum(0) / (~absent).sum(0)
-        return Sample(means[:, 0], np.stack([each[0] for each in scores]), means[:, 1:].mean(0), classes.astype("f4"))
+            classes = np.where(absent, 0, drawn).sum(0) / (~absent).sum(0)
+        return Sample(mean_iou(iou), iou, mean_iou(drawn).mean(0), classes)
 
-    def _iou(self, counts: Counts) -> Floats:
-        """IoU of every class (1 + B, C) from confusions summed over the images of a draw, as over those of a split."""
-        return class_iou(self.weights @ counts.correct, self._truth, self.weights @ counts.predicted)
+    def _drawn_iou(self, counts: Counts) -> Floats:
+        """IoU of every class (B, C) from confusions summed over the images of a draw, as over those of a split."""
+        return class_iou(self._summed(counts.correct), self._drawn_truth, self._summed(counts.predicted))
+
+    def _summed(self, pixels: Floats) -> Floats:
+        return np.asarray(self.weights @ pixels.astype(np.float32))
+
+
+def whole_iou(counts: Counts) -> Floats:
+    """IoU of every class (C,) over all images."""
+    return class_iou(counts.correct.sum(0), counts.truth.sum(0), counts.predicted.sum(0))
 
 
 def class_iou(correct: Floats, truth: Floats, predicted: Floats) -> Floats:

@@ -1,0 +1,1 @@
+"""Where upsampling matters, by row of a table: from boundary.npz, which evaluate.py boundary=true writes."""

@@ -1,0 +1,58 @@
+"""What searching gave each row: the score to expect of the best of n trials (Dodge et al. 2019, arXiv:1909.03004)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from fastfcn.reporting.comparison.cells import BLANK, Cell, Grid, number, word
+from fastfcn.reporting.comparison.runs import Trials
+from fastfcn.reporting.comparison.table import Line
+
+SHOWN = (1, 2, 4, 8, 16, 32, 64)  # trials
+
+
+def expected_best(scores: Sequence[float]) -> list[float]:
+    """Return the expected best of 1, 2, ... N scores drawn with replacement from N, P(best <= v) = P(score <= v)^n."""
+    ordered, count = sorted(scores), len(scores)
+    return [
+        sum(score * ((rank / count) ** drawn - ((rank - 1) / count) ** drawn) for rank, score in enumerate(ordered, 1))
+        for drawn in range(1, count + 1)
+    ]
+
+
+def tuning_grid(lines: Sequence[Line], trials: Trials) -> Grid | None:
+    """Lay out, for rows of which trials were run, the expected best of n, in percent, the mean over their seeds."""
+    curves: dict[str, list[list[float]]] = defaultdict(list)
+    for line in lines:
+        for run in line.runs:
+            scores = trials.get(run.identity, ())
+            curves[line.label] += [expected_best(scores)] if len(scores) > 1 else []
+    known = {label: each for label, each in curves.items() if each}
+    if not known:
+        return None
+    most = max(len(curve) for each in known.values() for curve in each)
+    counts = [*(count for count in SHOWN if count < most), most]
+    rows = [(word(label), _count(each), *(_mean(each, count) for count in counts)) for label, each in known.items()]
+    headings = ("row", "trials", *(f"best of {count}" for count in counts))
+    return Grid(headings, (False, *(True for _ in headings[1:])), tuple(rows))
+
+
+def tuning_notes(grid: Grid) -> list[str]:
+    """Explain the table; rows that were searched for longer than others are no fair comparison."""
+    lines = [
+        "mIoU to expect of the best of so many trials, drawn from those run. Every seed of the tables above is the "
+        "best of its trials, by the very score that is shown, which flatters all rows that were searched."
+    ]
+    if len({cells[1].text for cells in grid.rows}) > 1:
+        lines.append("The rows had different numbers of trials: give each as many.")
+    return lines
+
+
+def _count(curves: Sequence[Sequence[float]]) -> Cell:
+    counts = sorted({len(curve) for curve in curves})
+    return Cell(" to ".join(str(each) for each in dict.fromkeys((counts[0], counts[-1]))), counts[-1])
+
+
+def _mean(curves: Sequence[Sequence[float]], count: int) -> Cell:
+    """Average over the seeds that have so many trials."""
+    values = [curve[count - 1] for curve in curves if len(curve) >= count]
+    return number(100 * sum(values) / len(values), ".2f") if values else BLANK
