@@ -1,7 +1,10 @@
 """Pooling by matrix products against PyTorch's own."""
 
+import copy
+
 import pytest
 import torch
+from timm.layers import AvgPool2dSame
 from torch import nn
 
 from fastfcn.exporting.pooling import BinMeans, replace_pools
@@ -20,6 +23,18 @@ def test_every_square_pool_is_replaced() -> None:
     replace_pools(network)
     assert isinstance(network[0][0], BinMeans)
     assert isinstance(network[1], nn.AdaptiveAvgPool2d)
+
+
+@pytest.mark.parametrize("side", [2, 3])
+def test_a_pool_that_pads_by_steps_of_one_pads_alike_for_any_size(side: int) -> None:
+    pool = AvgPool2dSame(side, 1, ceil_mode=True, count_include_pad=False)
+    network = nn.Sequential(copy.deepcopy(pool), AvgPool2dSame(2, 2))
+    replace_pools(network)
+    assert not isinstance(network[0], AvgPool2dSame)
+    assert isinstance(network[1], AvgPool2dSame)
+    for size in ((5, 8), (1, 3)):
+        x = torch.randn(1, 2, *size)
+        torch.testing.assert_close(network[0](x), pool(x))
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ import re
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from fastfcn.exporting.onnx_format import OnnxFile
 from fastfcn.exporting.opening import open_model_file
 from fastfcn.models.inference import FastSegmenter
 from tests.exporting.conftest import SPLIT
+from tests.exporting.test_parity import AGREED
 
 DATA = ("data=shapes", "data.size=64", "+data.test_images=3")
 
@@ -40,17 +42,43 @@ def test_a_file_scores_as_its_checkpoint(protocol: str, exported: Path, trained:
     assert file["engine"].startswith("onnxruntime ")
 
 
-def test_a_certificate_says_what_was_measured(exported: Path) -> None:
+def test_a_certificate_says_what_was_measured(exported: Path, trained: Path) -> None:
     content = json.loads(exported.with_name("net.onnx.certificate.json").read_text())
     assert content["parity"]["difference"] <= 1e-4
     assert content["parity"]["equal"] >= 0.9999
-    assert content["parity"]["sizes"] == [[64, 64], [32, 32], [49, 49]]
+    assert content["parity"]["sizes"] == [[64, 64], [33, 33], [49, 49]]
     assert content["score"]["file"] == pytest.approx(content["score"]["checkpoint"], abs=1e-6)
     assert content["score"]["images"] == 3
     assert content["files"]["net.onnx"]["bytes"] == exported.stat().st_size
+    told = open_model_file(exported).manifest
+    statistics = load_network(trained / "checkpoints" / "best.ckpt").statistics
+    assert (told.mean, told.std) == (statistics.mean, statistics.std)
     page = exported.with_name("net.onnx.certificate.md").read_text()
     assert "of any size, any batch" in page
     assert "| points lost | 0.00 |" in page
+
+
+def test_images_of_training_calibrate(trained: Path, tmp_path: Path, fails, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(run, "pick", lambda _data, split, count: asked.append((split, count)) or [])
+    monkeypatch.setattr(run, "trace", lambda *_: (_ for _ in ()).throw(ValueError("far enough")))
+    checkpoint = f"checkpoint={trained}/checkpoints/best.ckpt"
+    assert "far enough" in fails("export", checkpoint, f"output={tmp_path}/x.onnx", "precision=int8", "calibration=7")
+    assert asked == [("val", 8), ("train", 7)]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_score_is_that_of_the_file(exported: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored = []
+    monkeypatch.setattr(run, "score", lambda network, *_, **__: scored.append(type(network).__name__) or 0.5)
+    network, settings = (
+        load_network(trained / "checkpoints" / "best.ckpt"),
+        SimpleNamespace(score="x", workers=0, rounds=0),
+    )
+    data = SimpleNamespace(name="shapes", split=lambda _: range(4))
+    found = run.certify(network, open_model_file(exported), AGREED, data, None, settings)
+    assert scored == ["FastSegmenter", "ForeignNetwork"]
+    assert found.score == certificate.Score("shapes", "x", 4, 0.5, 0.5)
 
 
 def test_costs_are_measured_by_turns(exported: Path, trained: Path, monkeypatch) -> None:

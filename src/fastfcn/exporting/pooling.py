@@ -1,6 +1,8 @@
-"""Adaptive average pooling as matrix products, which exporters can write down for images of any size."""
+"""Average pooling in forms that exporters can write down for images of any size: adaptive pools as matrix products."""
 
 import torch
+from timm.layers import AvgPool2dSame
+from timm.layers.padding import pad_same_arg
 from torch import Tensor, nn
 
 
@@ -28,8 +30,19 @@ class BinMeans(nn.Module):
 
 
 def replace_pools(network: nn.Module) -> None:
-    """Put BinMeans in the place of every adaptive pooling to square bins, in place."""
+    """Put what exporters can write down for any size in the place of pools that they cannot, in place."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
-            if isinstance(child, nn.AdaptiveAvgPool2d) and isinstance(child.output_size, int):
-                setattr(parent, name, BinMeans(child.output_size))
+            if (pool := _written_out(child)) is not None:
+                setattr(parent, name, pool)
+
+
+def _written_out(pool: nn.Module) -> nn.Module | None:
+    """Return another form of an adaptive pool to square bins, or of one by steps of 1 that pads as TensorFlow does."""
+    if isinstance(pool, nn.AdaptiveAvgPool2d) and isinstance(pool.output_size, int):
+        return BinMeans(pool.output_size)
+    if isinstance(pool, AvgPool2dSame) and pool.stride == (1, 1):
+        left, right, top, bottom = pad_same_arg([1, 1], pool.kernel_size, pool.stride)  # that of any size
+        plain = nn.AvgPool2d(pool.kernel_size, 1, count_include_pad=pool.count_include_pad)
+        return nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), plain)
+    return None
