@@ -18,12 +18,21 @@ def keep_freed_memory() -> None:
 
 
 def return_freed_memory() -> None:
-    """Have glibc hand large blocks back again: among pieces of many sizes, what it keeps is riddled and grows."""
+    """Have glibc hand large blocks back again, and all that is free now.
+
+    Among pieces of many sizes, what it keeps is riddled with those that stay, and grows: whoever works for long calls
+    this now and then.
+    """
     _set_thresholds(RETURNED)
+    if (libc := _glibc()) is not None:
+        libc.malloc_trim(0)
 
 
 def _set_thresholds(size: int) -> None:
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
+    if (libc := _glibc()) is not None:
         libc.mallopt(M_MMAP_THRESHOLD, size)
         libc.mallopt(M_TRIM_THRESHOLD, 2 * size - 1)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

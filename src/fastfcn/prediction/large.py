@@ -68,6 +68,7 @@ def predict_large(image: Windowed, name: str, predictor: Predictor, outputs: Out
             if "overlays" in outputs.kinds:
                 preview.add(image, bands, part)
             yield part
+            return_freed_memory()
 
     if "masks" in outputs.kinds:
         path = outputs.mask(name, raster=True)
