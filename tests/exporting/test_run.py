@@ -14,12 +14,15 @@ pytest.importorskip("onnxscript", reason="the extra export is not installed")
 pytest.importorskip("onnxruntime", reason="the extra export is not installed")
 
 from fastfcn import load_network
+from fastfcn.checkpoints import network_of, read_checkpoint
 from fastfcn.exporting import certificate, run
+from fastfcn.exporting.config import ExportConfig
 from fastfcn.exporting.onnx_format import OnnxFile
 from fastfcn.exporting.opening import open_model_file
 from fastfcn.models.inference import FastSegmenter
+from fastfcn.models.normalisation import Statistics
 from tests.exporting.conftest import SPLIT
-from tests.exporting.test_parity import AGREED
+from tests.exporting.test_parity import AGREED, ASKED
 
 DATA = ("data=shapes", "data.size=64", "+data.test_images=3")
 
@@ -42,7 +45,7 @@ def test_a_file_scores_as_its_checkpoint(protocol: str, exported: Path, trained:
     assert file["engine"].startswith("onnxruntime ")
 
 
-def test_a_certificate_says_what_was_measured(exported: Path, trained: Path) -> None:
+def test_a_certificate_says_what_was_measured(exported: Path) -> None:
     content = json.loads(exported.with_name("net.onnx.certificate.json").read_text())
     assert content["parity"]["difference"] <= 1e-4
     assert content["parity"]["equal"] >= 0.9999
@@ -50,12 +53,18 @@ def test_a_certificate_says_what_was_measured(exported: Path, trained: Path) -> 
     assert content["score"]["file"] == pytest.approx(content["score"]["checkpoint"], abs=1e-6)
     assert content["score"]["images"] == 3
     assert content["files"]["net.onnx"]["bytes"] == exported.stat().st_size
-    told = open_model_file(exported).manifest
-    statistics = load_network(trained / "checkpoints" / "best.ckpt").statistics
-    assert (told.mean, told.std) == (statistics.mean, statistics.std)
     page = exported.with_name("net.onnx.certificate.md").read_text()
     assert "of any size, any batch" in page
     assert "| points lost | 0.00 |" in page
+
+
+def test_a_file_says_by_what_it_normalises(trained: Path) -> None:
+    checkpoint = read_checkpoint(trained / "checkpoints" / "best.ckpt")
+    network = network_of(checkpoint)
+    network.statistics = Statistics((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    told = run.describe(checkpoint, network, ExportConfig(**ASKED))
+    assert (told.mean, told.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert told.classes == checkpoint.description.classes
 
 
 def test_images_of_training_calibrate(trained: Path, tmp_path: Path, fails, monkeypatch: pytest.MonkeyPatch) -> None:
