@@ -30,6 +30,7 @@ from omegaconf import DictConfig
 
 from fastfcn.data.tiff import Tiff
 from fastfcn.entry import CONF
+from tests.forking import Zygote
 from tests.two_processes import Pair
 
 # OpenVINO brings a handler that closes what was sys.stderr when it came, a file of pytest, where logging is set up anew
@@ -116,16 +117,23 @@ def fails(script: Callable[..., None], capfd: pytest.CaptureFixture[str]) -> Cal
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _two_processes() -> Iterator[Pair]:
-    both = Pair()  # while this process has not computed anything yet
-    yield both
+def _forked() -> Iterator[tuple[Zygote, Pair]]:
+    zygote, both = Zygote(), Pair()  # while this process has not computed anything yet
+    yield zygote, both
+    zygote.close()
     both.close()
 
 
 @pytest.fixture(scope="session")
-def pair(_two_processes: Pair) -> Pair:
+def zygote(_forked: tuple[Zygote, Pair]) -> Zygote:
+    """What forks processes that have computed nothing."""
+    return _forked[0]
+
+
+@pytest.fixture(scope="session")
+def pair(_forked: tuple[Zygote, Pair]) -> Pair:
     """Two processes that call functions together."""
-    return _two_processes
+    return _forked[1]
 
 
 @pytest.fixture(scope="session")

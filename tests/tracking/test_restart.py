@@ -15,6 +15,7 @@ from fastfcn.tracking.offline import OfflineRun, read_runs
 from fastfcn.tracking.records import read_records
 from fastfcn.training import conclusion
 from fastfcn.training.callbacks import EpochLog
+from tests.forking import Zygote
 from tests.training import test_repeatability as repeatability
 
 LOGGED = ("logger=offline", "logger.images=1")
@@ -96,8 +97,8 @@ def test_killed_in_the_final_scoring_and_resumed(tmp_path: Path, script, monkeyp
 
 
 @pytest.mark.slow
-def test_killed_and_resumed(tmp_path: Path, script) -> None:
-    repeatability.kill(tmp_path, *LOGGED, hook="on_train_batch_end", at_step=7, saved_step=6)
+def test_killed_and_resumed(zygote: Zygote, tmp_path: Path, script) -> None:
+    repeatability.kill(zygote, tmp_path, *LOGGED, hook="on_train_batch_end", at_step=7, saved_step=6)
     before = last_id(tmp_path)
     script("train", *RUN, "resume=last", f"hydra.run.dir={tmp_path}")
     wandb.teardown()

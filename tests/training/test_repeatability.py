@@ -1,11 +1,8 @@
 """The same seed gives the same run: unbroken, or resumed after SIGKILL."""
 
 import csv
-import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,11 +12,10 @@ import torch
 from fastfcn.stopping import PREEMPTED
 from fastfcn.training.callbacks import EpochLog
 from tests.conftest import TINY_RUN, call_train
+from tests.forking import Zygote
 
-ROOT = Path(__file__).parents[2]
 # 16 images in batches of 4, so 4 steps an epoch, and a checkpoint after every second but the last of an epoch
 RUN = (*TINY_RUN, "model=encnet_jpu", "recipe.epochs=3", "checkpoint_every=2")
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def column(run_dir: Path, name: str) -> list[float]:
@@ -43,31 +39,28 @@ def assert_same_weights(first: Path, second: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unbroken(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run in a process of its own."""
     run_dir = tmp_path_factory.mktemp("unbroken")
-    call(run_dir)
+    assert zygote.wait(zygote.start(train_alone, f"hydra.run.dir={run_dir}")) == 0
     return run_dir
 
 
-def call(run_dir: Path, *arguments: str) -> None:
-    """Run train.py to its end in a process of its own."""
-    command = [sys.executable, "src/train.py", *RUN, *arguments, f"hydra.run.dir={run_dir}"]
-    run = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False)
-    assert run.returncode == 0, run.stderr[-3000:]
+def train_alone(*arguments: str) -> None:
+    """Run train.py to its end."""
+    torch.set_num_threads(1)
+    call_train(*RUN, *arguments)
 
 
-def kill(run_dir: Path, *arguments: str, hook: str, at_step: int, saved_step: int) -> None:
+def kill(zygote: Zygote, run_dir: Path, *arguments: str, hook: str, at_step: int, saved_step: int) -> None:
     """Start train.py, have it wait in `hook` after `at_step`, and SIGKILL it there, workers included."""
-    context = multiprocessing.get_context("forkserver")  # this process has computed, which autograd does not let fork
-    context.set_forkserver_preload(["torch", "lightning", "segmentation_models_pytorch", "albumentations", "wandb"])
-    process = context.Process(target=train_and_wait, args=(run_dir, arguments, hook, at_step))
-    process.start()
+    process = zygote.start(train_and_wait, run_dir, arguments, hook, at_step)
     deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and process.is_alive() and not (run_dir / "waiting").exists():
+    while time.monotonic() < deadline and not (run_dir / "waiting").exists():
+        assert zygote.wait(process, block=False) is None, "it should have been waiting"
         time.sleep(0.05)
-    assert process.is_alive(), "it should have been waiting"
-    os.killpg(process.pid, signal.SIGKILL)
-    process.join()
+    os.killpg(process, signal.SIGKILL)
+    assert zygote.wait(process) == -signal.SIGKILL
     assert torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == saved_step
 
 
@@ -79,7 +72,6 @@ def train_and_wait(run_dir: Path, arguments: tuple[str, ...], hook: str, at_step
             (run_dir / "waiting").touch()
             time.sleep(600)
 
-    os.setsid()
     torch.set_num_threads(1)
     setattr(EpochLog, hook, wait)
     call_train(*RUN, *arguments, f"hydra.run.dir={run_dir}")
@@ -96,17 +88,21 @@ def test_the_same_seed_gives_the_same_losses(unbroken: Path, tmp_path: Path, scr
 
 # with workers slow: each training starts four processes; tests/data/test_sampling.py resumes loaders with and without
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
-def test_killed_in_mid_epoch_and_resumed_equals_unbroken(workers: int, unbroken: Path, tmp_path: Path, script) -> None:
+def test_killed_in_mid_epoch_and_resumed_equals_unbroken(
+    workers: int, zygote: Zygote, unbroken: Path, tmp_path: Path, script
+) -> None:
     options = (f"recipe.workers={workers}",)
-    kill(tmp_path, *options, hook="on_train_batch_end", at_step=7, saved_step=6)
+    kill(zygote, tmp_path, *options, hook="on_train_batch_end", at_step=7, saved_step=6)
     script("train", *RUN, *options, "resume=last", f"hydra.run.dir={tmp_path}")
     assert losses(tmp_path) == losses(unbroken)
     assert_same_weights(tmp_path, unbroken)
     assert (tmp_path / "result.json").exists()
 
 
-def test_killed_in_validation_and_resumed_equals_unbroken(unbroken: Path, tmp_path: Path, script) -> None:
-    kill(tmp_path, hook="on_validation_epoch_start", at_step=8, saved_step=6)
+def test_killed_in_validation_and_resumed_equals_unbroken(
+    zygote: Zygote, unbroken: Path, tmp_path: Path, script
+) -> None:
+    kill(zygote, tmp_path, hook="on_validation_epoch_start", at_step=8, saved_step=6)
     script("train", *RUN, "resume=last", f"hydra.run.dir={tmp_path}")
     assert losses(tmp_path) == losses(unbroken)
     assert column(tmp_path, "val/miou") == column(unbroken, "val/miou")
@@ -114,10 +110,10 @@ def test_killed_in_validation_and_resumed_equals_unbroken(unbroken: Path, tmp_pa
 
 
 @pytest.mark.slow  # two trainings; in mid-epoch without accumulation is the usual case
-def test_killed_while_accumulating_and_resumed_equals_unbroken(tmp_path: Path, script) -> None:
+def test_killed_while_accumulating_and_resumed_equals_unbroken(zygote: Zygote, tmp_path: Path, script) -> None:
     options = ("trainer.accumulate_grad_batches=2", "checkpoint_every=1")
     script("train", *RUN, *options, f"hydra.run.dir={tmp_path}/unbroken")
-    kill(tmp_path / "killed", *options, hook="on_train_batch_end", at_step=4, saved_step=3)
+    kill(zygote, tmp_path / "killed", *options, hook="on_train_batch_end", at_step=4, saved_step=3)
     script("train", *RUN, *options, "resume=last", f"hydra.run.dir={tmp_path}/killed")
     assert_same_weights(tmp_path / "killed", tmp_path / "unbroken")
 
