@@ -122,6 +122,7 @@ def _pytest(tree: Path, tests: list[str]) -> int:
     os.dup2(output, 2)
     os.chdir(tree)
     os.environ["OMP_NUM_THREADS"] = "1"
+    tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(dir=tree)  # what a killed test leaves goes with the tree
     sys.path[:] = [place for place in sys.path if not Path(place).is_relative_to(ROOT) or ".venv" in place]
     options = ["-n0", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", f"--basetemp={tree}/temporary"]
     try:
