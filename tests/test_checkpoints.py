@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from fastfcn import load_network
-from fastfcn.checkpoints import AtomicCheckpointIO, build_network, for_other_classes, read_checkpoint
+from fastfcn.checkpoints import build_network, for_other_classes, read_checkpoint
 from fastfcn.data.shapes import CLASSES
 from fastfcn.files import write_atomically
+from fastfcn.training.checkpoint_io import AtomicCheckpointIO
 
 
 def test_load_network_needs_only_the_file(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from omegaconf import DictConfig
 
 from fastfcn.composition import build, check_keys, typed
-from fastfcn.evaluation.run import build_protocol
+from fastfcn.evaluation.protocols import build_protocol
 from fastfcn.fitting import LONGEST, require_fitting
 from fastfcn.options import AtLeastOne, Count, Dilations, Fraction, Name, NotNegative, Positive, Seed, within
 from fastfcn.training.config import read_config

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fastfcn.console import print_whatever_comes
-from fastfcn.evaluation.metrics import SegmentationScores
+from fastfcn.metrics import SegmentationScores
 from fastfcn.reporting.tables import print_scores
 
 

@@ -12,12 +12,12 @@ from PIL import Image
 
 from fastfcn import load_network
 from fastfcn.data.shapes import CLASSES, PALETTE, Shapes
-from fastfcn.evaluation.metrics import summarise
+from fastfcn.metrics import summarise
+from fastfcn.pictures import GAP
 from fastfcn.reporting.boundary import NAME as BOUNDARY
 from fastfcn.reporting.boundary import TRIMAP, read_regions
 from fastfcn.reporting.per_image import NAME as PER_IMAGE
 from fastfcn.reporting.per_image import read_per_image
-from fastfcn.reporting.pictures import GAP
 from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.run import build_parts, read_config
 from tests.conftest import TINY_RUN, TRAINED_RUN

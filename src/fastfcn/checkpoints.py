@@ -8,7 +8,6 @@ from typing import Any, Literal, overload
 
 import torch
 from hydra.utils import get_class
-from lightning.fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -177,13 +176,3 @@ def write_checkpoint(path: Path, description: Description, weights: Mapping[str,
     }
     torch.save(content, buffer)
     write_atomically(path, buffer.getvalue())
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and renames it, so that a killed run leaves the last whole one."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write `checkpoint` to `path`."""
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        write_atomically(Path(path), buffer.getvalue())

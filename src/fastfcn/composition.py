@@ -17,6 +17,7 @@ Node = Mapping[str, Any]
 Root = TypeVar("Root")
 
 TARGET, PARTIAL = "_target_", "_partial_"
+TRAINING_ONLY = ("recipe", "augmentation", "suggested", "loss")  # what data=NAME brings for training
 
 
 def plain(node: DictConfig) -> dict[str, Any]:
@@ -28,6 +29,12 @@ def plain(node: DictConfig) -> dict[str, Any]:
     resolved = OmegaConf.to_container(node, resolve=True)
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
+
+
+def without_training(config: DictConfig) -> dict[str, Any]:
+    """Resolve a configuration without what data=NAME brings for training alone."""
+    kept = [str(key) for key in config if key not in TRAINING_ONLY]
+    return plain(OmegaConf.masked_copy(config, kept))
 
 
 def build(node: Node, path: str, **arguments: Any) -> Any:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fastfcn.checkpoints import Checkpoint, network_of, read_checkpoint
 from fastfcn.data.opening import build_data
 from fastfcn.description import Description
-from fastfcn.evaluation.run import build_protocol
+from fastfcn.evaluation.protocols import build_protocol
 
 CALL = {"_target_": "os.mknod", "path": "mark"}
 SINGLE_SCALE = {

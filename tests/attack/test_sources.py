@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fastfcn.importing.reading import read_weights
+from fastfcn.foreign_weights import read_weights
 from fastfcn.importing.run import ImportConfig, rebuild
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.pretrained import load_pretrained

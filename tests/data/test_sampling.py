@@ -12,9 +12,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from fastfcn.data.augmentation import Augmentation, to_sample
 from fastfcn.data.dataset import IGNORE
-from fastfcn.data.loading import EvaluationSamples, SegmentationLoaders, TrainingLoader, TrainingSamples, worker_options
+from fastfcn.data.loading import EvaluationSamples, SegmentationLoaders, TrainingLoader, TrainingSamples
 from fastfcn.data.sampling import PLACEHOLDER, EvaluationShare, TrainingBatches, derive_seed, require_whole_batch
 from fastfcn.data.shapes import Shapes
+from fastfcn.data.workers import worker_options
 
 
 def test_ranks_share_the_same_global_batches() -> None:
@@ -134,7 +135,7 @@ def test_workers_outlive_a_signal_that_goes_to_all_processes_of_a_job() -> None:
 
 
 LEFT = """
-from fastfcn.data.loading import worker_options
+from fastfcn.data.workers import worker_options
 from torch.utils.data import DataLoader
 left = iter(DataLoader([0] * 9, batch_size=None, **worker_options(1)))
 next(left)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fastfcn.data.shapes import AMBIGUOUS, CLASSES, HARBOUR, PARK, Scene, Shapes
-from fastfcn.evaluation.metrics import summarise
+from fastfcn.metrics import summarise
 
 
 def test_an_example_follows_from_seed_split_and_index() -> None:

@@ -11,10 +11,11 @@ import torch
 from fastfcn.composition import build
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.dataset import IGNORE, Example
-from fastfcn.data.loading import TrainingLoader, TrainingSamples, worker_options
+from fastfcn.data.loading import TrainingLoader, TrainingSamples
 from fastfcn.data.sampling import TrainingBatches
 from fastfcn.data.shapes import Shapes
 from fastfcn.data.transforms import KNOWN
+from fastfcn.data.workers import worker_options
 
 INVERTED = {"InvertImg": {"p": 1}}
 SOME = [{"ColorJitter": {"p": 1}}, {"GaussNoise": {"p": 0.5}}, {"Affine": {"rotate": 30}}, {"CoarseDropout": {"p": 1}}]

@@ -8,8 +8,8 @@ import torch
 
 from fastfcn.data.dataset import IGNORE
 from fastfcn.data.shapes import Shapes
-from fastfcn.evaluation.metrics import SegmentationScores
 from fastfcn.evaluation.per_image import ImageConfusions, write_images
+from fastfcn.metrics import SegmentationScores
 from fastfcn.reporting.per_image import NAME, read_per_image
 
 CLASSES = 7

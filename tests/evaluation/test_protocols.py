@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fastfcn.composition import plain
-from fastfcn.evaluation.run import build_protocol
+from fastfcn.evaluation.protocols import build_protocol
 from fastfcn.evaluation.sliding import SlidingWindow
 
 

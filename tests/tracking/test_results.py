@@ -7,7 +7,7 @@ import pytest
 import torch
 import wandb
 
-from fastfcn.evaluation.metrics import summarise
+from fastfcn.metrics import summarise
 from fastfcn.tracking import keys
 from fastfcn.tracking.results import confusion_chart, log_scores
 

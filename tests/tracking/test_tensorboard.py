@@ -11,7 +11,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fastfcn.data.shapes import PALETTE, Shapes
-from fastfcn.reporting.pictures import CAPTION, GAP
+from fastfcn.pictures import CAPTION, GAP
 from fastfcn.tracking.keys import STEP
 from fastfcn.tracking.offline import OfflineRun, merge, read_runs
 from fastfcn.tracking.tensorboard import Exporter, options, unique_names, varied_options

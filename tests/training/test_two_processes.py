@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from fastfcn.data.shapes import CLASSES, PALETTE, Shapes
+from fastfcn.pictures import GAP
 from fastfcn.reporting.per_image import NAME as PER_IMAGE
 from fastfcn.reporting.per_image import read_per_image
-from fastfcn.reporting.pictures import GAP
 from fastfcn.training import telemetry
 from fastfcn.training.module import SegmentationModule
 from tests.conftest import TINY_RUN, call_train

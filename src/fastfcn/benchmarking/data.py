@@ -21,9 +21,10 @@ from fastfcn.composition import build, plain
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.crop import Crop
 from fastfcn.data.dataset import Sample, SegmentationData, Split
-from fastfcn.data.loading import TrainingLoader, TrainingSamples, worker_options
+from fastfcn.data.loading import TrainingLoader, TrainingSamples
 from fastfcn.data.opening import build_data
 from fastfcn.data.sampling import Draw, TrainingBatches
+from fastfcn.data.workers import worker_options
 from fastfcn.models.normalisation import RGB
 from fastfcn.options import AtLeastOne
 from fastfcn.training.class_weights import build_loss

@@ -19,7 +19,7 @@ from fastfcn.benchmarking.plain import expand_encodings
 from fastfcn.benchmarking.timing import Timing, synchronise
 from fastfcn.composition import build, plain
 from fastfcn.data.dataset import IGNORE
-from fastfcn.evaluation.metrics import SegmentationScores
+from fastfcn.metrics import SegmentationScores
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.numerics import Precision, Precisions, autocast
 from fastfcn.options import NOT_EMPTY

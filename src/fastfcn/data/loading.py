@@ -1,14 +1,9 @@
 """From a dataset to batches on the device."""
 
-import signal
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import active_children
-from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
 
-import cv2
 import lightning as L
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -17,7 +12,7 @@ from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.cache import CachedSplit
 from fastfcn.data.dataset import IGNORE, Example, LargeExample, Sample, SegmentationData, Split
 from fastfcn.data.sampling import PLACEHOLDER, Draw, EvaluationShare, TrainingBatches
-from fastfcn.stopping import STOP_SIGNALS
+from fastfcn.data.workers import worker_options
 
 
 class TrainingSamples(Dataset[Sample]):
@@ -132,34 +127,3 @@ class SegmentationLoaders(L.LightningDataModule):
     def _place(self) -> dict[str, int]:
         trainer = self.trainer
         return {"rank": trainer.global_rank, "world_size": trainer.world_size} if trainer is not None else {}
-
-
-def worker_options(workers: int) -> dict[str, Any]:
-    """DataLoader arguments that every loader shares."""
-    return {
-        "num_workers": workers,
-        "persistent_workers": workers > 0,
-        "pin_memory": torch.cuda.is_available(),
-        "worker_init_fn": begin_worker,
-    }
-
-
-def begin_worker(_worker: int) -> None:
-    """Have a worker use no threads beside its own, and outlive a signal that asks for a checkpoint.
-
-    PyTorch limits its own threads, but not OpenCV's. Slurm and `timeout` signal all processes of a job: without its
-    workers a training could not go on to the end of its step. They end with the training.
-    """
-    cv2.setNumThreads(0)
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _end_workers() -> None:
-    """End workers that are left when this process ends: it would ask them by the signal that they outlive, and wait."""
-    for child in active_children():
-        if child.daemon:
-            child.kill()
-
-
-Finalize(None, _end_workers, exitpriority=0)

@@ -13,13 +13,15 @@ from torch.utils.data import DataLoader
 
 from fastfcn.allocation import keep_freed_memory
 from fastfcn.checkpoints import network_of, read_checkpoint
-from fastfcn.composition import typed
+from fastfcn.composition import typed, without_training
 from fastfcn.console import plain_console
 from fastfcn.data.augmentation import to_sample
 from fastfcn.data.dataset import Split
 from fastfcn.data.labelled import SCORING, require_labelled
-from fastfcn.data.loading import EvaluationSamples, worker_options
-from fastfcn.evaluation.run import build_protocol, open_data, without_training
+from fastfcn.data.loading import EvaluationSamples
+from fastfcn.data.workers import worker_options
+from fastfcn.evaluation.protocols import build_protocol
+from fastfcn.evaluation.run import open_data
 from fastfcn.installation import how_to_call
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.numerics import Precision, set_numerics

@@ -8,13 +8,13 @@ from PIL import Image
 from torch import Tensor
 
 from fastfcn.data.dataset import Sample, SegmentationData
-from fastfcn.evaluation.metrics import Scores
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures, to_array
 from fastfcn.evaluation.per_image import write_images
 from fastfcn.evaluation.protocols import Protocol
+from fastfcn.metrics import Scores
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.reporting.pictures import index_png, save_picture
+from fastfcn.pictures import index_png, save_picture
 
 PICTURES = ("images", "truth", "predictions")  # folders of SeparatePictures
 

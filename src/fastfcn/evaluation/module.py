@@ -11,15 +11,16 @@ from torch.utils.data import DataLoader
 
 from fastfcn.data.augmentation import to_sample
 from fastfcn.data.dataset import Sample, SegmentationData, Split, UInt8
-from fastfcn.data.loading import EvaluationSamples, worker_options
+from fastfcn.data.loading import EvaluationSamples
 from fastfcn.data.sampling import EvaluationShare
+from fastfcn.data.workers import worker_options
 from fastfcn.evaluation.batching import Batch, BySize
-from fastfcn.evaluation.metrics import Scores, SegmentationScores
 from fastfcn.evaluation.per_image import Cells, ImageConfusions
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.regions.counting import Entries, RegionCounts
+from fastfcn.metrics import Scores, SegmentationScores
 from fastfcn.models.inference import Network
-from fastfcn.reporting.pictures import comparison, save_picture
+from fastfcn.pictures import comparison, save_picture
 
 
 class EvaluationModule(L.LightningModule):

@@ -11,6 +11,7 @@ from fastfcn.composition import plain, typed
 from fastfcn.evaluation.inputs import describe_unread, find_images, require_apart
 from fastfcn.evaluation.submission import open_submission
 from fastfcn.numerics import set_numerics
+from fastfcn.pictures import legend, save_picture
 from fastfcn.pool import in_processes
 from fastfcn.prediction.areas import write_areas
 from fastfcn.prediction.config import PredictionConfig
@@ -19,7 +20,6 @@ from fastfcn.prediction.failures import require_none
 from fastfcn.prediction.journal import Journal, discard
 from fastfcn.prediction.session import Session
 from fastfcn.prediction.sources import Source
-from fastfcn.reporting.pictures import legend, save_picture
 from fastfcn.training.lock import alone_in
 
 WHITE = (255, 255, 255)  # of pixels that are given no class

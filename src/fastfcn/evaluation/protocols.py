@@ -1,12 +1,17 @@
 """How a whole image is scored."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
+from fastfcn.composition import build
 from fastfcn.evaluation.argmax import resized_argmax
 from fastfcn.models.inference import Network
 from fastfcn.models.layers.resize import resize
+
+PAPER_SIZES = {"base_size": 520, "crop_size": 480}
 
 
 class Protocol(ABC):
@@ -39,3 +44,11 @@ class FullImage(Protocol):
         """Return the classes of the network's logits, which are resized some classes at a time."""
         logits: Tensor = network(images, upsample=False).logits.float()
         return resized_argmax(logits, (images.shape[-2], images.shape[-1]), align_corners=network.align_corners)
+
+
+def build_protocol(node: Mapping[str, Any], augmentation: Mapping[str, Any]) -> Protocol:
+    """Build a protocol; sizes that the configuration leaves open are those of training, or else the paper's."""
+    sizes = {**PAPER_SIZES, **augmentation}
+    filled = {key: sizes[key] if key in PAPER_SIZES and value is None else value for key, value in node.items()}
+    protocol: Protocol = build(filled, "protocol")
+    return protocol

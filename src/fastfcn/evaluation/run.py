@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.allocation import keep_freed_memory
 from fastfcn.checkpoints import Checkpoint
-from fastfcn.composition import build, plain, typed
+from fastfcn.composition import build, typed, without_training
 from fastfcn.console import quieten_libraries
 from fastfcn.data.bands import MEASURED
 from fastfcn.data.dataset import SegmentationData
@@ -22,14 +22,14 @@ from fastfcn.data.remapping import Remap
 from fastfcn.evaluation.mapping import MappedProtocol, map_classes
 from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.per_image import write_images
-from fastfcn.evaluation.protocols import Protocol
+from fastfcn.evaluation.protocols import build_protocol
 from fastfcn.evaluation.regions.counting import write_region_counts
 from fastfcn.evaluation.subject import open_subject
 from fastfcn.files import require_folders, write_atomically
 from fastfcn.machine import require_devices
 from fastfcn.numerics import Precision, set_numerics
 from fastfcn.options import AtLeastOne, Count, Name, Workers
-from fastfcn.reporting.pictures import legend, save_picture
+from fastfcn.pictures import legend, save_picture
 from fastfcn.reporting.result import build_result, write_result
 from fastfcn.reporting.schema import read_result
 from fastfcn.reporting.tables import print_scores
@@ -38,9 +38,7 @@ from fastfcn.training.company import ending_together, follow_launcher, watched
 
 log = logging.getLogger(__name__)
 
-TRAINING_ONLY = ("recipe", "augmentation", "suggested", "loss")  # what data=NAME brings for training
 CHANNELS = ("channels", "range", "shown")  # of data=folder
-PAPER_SIZES = {"base_size": 520, "crop_size": 480}
 
 
 @dataclass(frozen=True)
@@ -155,20 +153,6 @@ def origin(checkpoint: str | None) -> dict[str, Any]:
     except (OSError, ValueError):
         return {"seed": None}
     return {name: getattr(trained, name) for name in ("experiment", "row", "seed", "steps")}
-
-
-def without_training(config: DictConfig) -> dict[str, Any]:
-    """Resolve a configuration without what data=NAME brings for training alone."""
-    kept = [str(key) for key in config if key not in TRAINING_ONLY]
-    return plain(OmegaConf.masked_copy(config, kept))
-
-
-def build_protocol(node: Mapping[str, Any], augmentation: Mapping[str, Any]) -> Protocol:
-    """Build a protocol; sizes that the configuration leaves open are those of training, or else the paper's."""
-    sizes = {**PAPER_SIZES, **augmentation}
-    filled = {key: sizes[key] if key in PAPER_SIZES and value is None else value for key, value in node.items()}
-    protocol: Protocol = build(filled, "protocol")
-    return protocol
 
 
 def open_data(checkpoint: Checkpoint, chosen: Mapping[str, Any]) -> SegmentationData:

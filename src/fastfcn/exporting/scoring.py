@@ -5,9 +5,10 @@ from torch.utils.data import DataLoader
 
 from fastfcn.data.augmentation import to_sample
 from fastfcn.data.dataset import SegmentationData
-from fastfcn.data.loading import EvaluationSamples, worker_options
-from fastfcn.evaluation.metrics import SegmentationScores
+from fastfcn.data.loading import EvaluationSamples
+from fastfcn.data.workers import worker_options
 from fastfcn.evaluation.protocols import FullImage
+from fastfcn.metrics import SegmentationScores
 from fastfcn.models.inference import Network
 
 

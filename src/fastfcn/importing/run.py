@@ -12,15 +12,14 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from fastfcn.checkpoints import build_backed, outline, write_checkpoint
-from fastfcn.composition import typed
+from fastfcn.composition import typed, without_training
 from fastfcn.data.folder import MAX_CLASSES
 from fastfcn.data.opening import build_data
 from fastfcn.data.palette import voc_palette
 from fastfcn.description import Description
-from fastfcn.evaluation.run import without_training
 from fastfcn.files import write_atomically
+from fastfcn.foreign_weights import read_weights
 from fastfcn.importing import authors, mmseg
-from fastfcn.importing.reading import read_weights
 from fastfcn.importing.source import Translation, resnet_depth
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.pretrained import load_pretrained

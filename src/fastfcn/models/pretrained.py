@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from fastfcn.importing.reading import read_weights
+from fastfcn.foreign_weights import read_weights
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.encoder import TIMM, build_encoder
 from fastfcn.models.normalisation import RGB

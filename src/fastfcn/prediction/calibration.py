@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 from fastfcn.composition import typed
 from fastfcn.data.dataset import IGNORE
@@ -59,6 +58,8 @@ def sample(scores: Tensor, mask: Tensor, count: int, generator: torch.Generator)
 
 def measure(scores: Tensor, truth: Tensor, temperature: float) -> Quality:
     """Measure the probabilities of `scores` (N, C) at a temperature."""
+    from torchmetrics.functional.classification import multiclass_calibration_error  # seconds that predict.py is spared
+
     scaled = scores / temperature
     error = multiclass_calibration_error(scaled.softmax(1), truth, scores.shape[1], n_bins=BINS, norm="l1")
     return Quality(float(F.cross_entropy(scaled, truth)), float(error))

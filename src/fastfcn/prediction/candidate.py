@@ -8,9 +8,9 @@ import numpy as np
 
 from fastfcn.data.dataset import UInt8
 from fastfcn.data.palette import Colour
+from fastfcn.pictures import overlay
 from fastfcn.prediction.maps import Predicted
 from fastfcn.prediction.predictor import Predictor
-from fastfcn.reporting.pictures import overlay
 
 CELL = '<td style="padding:.1em .7em">'
 ROW = (

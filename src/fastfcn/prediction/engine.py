@@ -6,8 +6,7 @@ from typing import Any
 
 from fastfcn.checkpoints import Checkpoint, read_checkpoint
 from fastfcn.data.palette import Colour
-from fastfcn.evaluation.protocols import FullImage
-from fastfcn.evaluation.run import build_protocol
+from fastfcn.evaluation.protocols import FullImage, build_protocol
 from fastfcn.exporting.formats import Opened
 from fastfcn.prediction.config import PredictionConfig
 from fastfcn.prediction.journal import digest

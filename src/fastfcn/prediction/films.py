@@ -7,12 +7,12 @@ from functools import partial
 from itertools import islice
 
 from fastfcn.data.dataset import UInt8
+from fastfcn.pictures import overlay
 from fastfcn.prediction.maps import Predicted
 from fastfcn.prediction.outputs import Outputs
 from fastfcn.prediction.sources import Source
 from fastfcn.prediction.video import Film, FilmWriter, Frame, opened
 from fastfcn.prediction.writing import Writers
-from fastfcn.reporting.pictures import overlay
 
 
 def predict_film(

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from fastfcn.data.dataset import Pixels
-from fastfcn.data.loading import worker_options
+from fastfcn.data.workers import worker_options
 from fastfcn.prediction.sources import Source
 
 A_WORKER = 16  # images: starting a process costs as much as reading a dozen

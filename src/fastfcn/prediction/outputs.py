@@ -16,9 +16,9 @@ from fastfcn.data.georeference import Georeference
 from fastfcn.data.palette import Colour
 from fastfcn.files import write_atomically
 from fastfcn.options import NOT_EMPTY
+from fastfcn.pictures import index_png, overlay, save_picture
 from fastfcn.prediction.maps import MEASURES, Predicted
 from fastfcn.prediction.raster import write_raster
-from fastfcn.reporting.pictures import index_png, overlay, save_picture
 
 Kind = Literal["masks", "overlays", "confidence", "entropy", "probabilities", "areas"]
 Kinds = Annotated[list[Kind], NOT_EMPTY]

@@ -14,7 +14,7 @@ from fastfcn.data.bands import Bands
 from fastfcn.data.dataset import Pixels
 from fastfcn.data.georeference import read_georeference
 from fastfcn.data.windowed import Windowed
-from fastfcn.evaluation.run import build_protocol
+from fastfcn.evaluation.protocols import build_protocol
 from fastfcn.evaluation.submission import Submission
 from fastfcn.prediction.calibration import temperature_of
 from fastfcn.prediction.config import PredictionConfig

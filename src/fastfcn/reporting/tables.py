@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from fastfcn.console import plain_console
-from fastfcn.evaluation.metrics import Scores
+from fastfcn.metrics import Scores
 
 
 def print_scores(scores: Scores, classes: tuple[str, ...], *, title: str) -> None:

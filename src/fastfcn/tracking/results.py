@@ -6,7 +6,7 @@ from pathlib import Path
 import wandb
 from wandb.plot.custom_chart import CustomChart
 
-from fastfcn.evaluation.metrics import Scores
+from fastfcn.metrics import Scores
 from fastfcn.tracking import keys
 
 

@@ -13,7 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from fastfcn.data.palette import Colour
-from fastfcn.reporting.pictures import comparison
+from fastfcn.pictures import comparison
 from fastfcn.safe_pictures import read_picture
 from fastfcn.tracking import keys
 from fastfcn.tracking.offline import OfflineRun, find_run_files, read_runs

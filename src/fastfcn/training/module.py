@@ -14,7 +14,7 @@ from torchmetrics import MeanMetric
 
 from fastfcn.data.dataset import Sample
 from fastfcn.data.sampling import derive_seed
-from fastfcn.evaluation.metrics import Scores, SegmentationScores
+from fastfcn.metrics import Scores, SegmentationScores
 from fastfcn.models.features import Prediction
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.tracking.keys import BEST_METRIC, PIXACC, TRAIN_LOSS, VAL_LOSS

@@ -10,12 +10,13 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
-from fastfcn.checkpoints import NETWORK, AtomicCheckpointIO, Checkpoint, count, read_checkpoint
+from fastfcn.checkpoints import NETWORK, Checkpoint, count, read_checkpoint
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.safe_loading import load_plain
 from fastfcn.tensors import named_tensors, require_fitting_weights, shown
 from fastfcn.training.averaging import MEAN_OF, WEIGHTS
 from fastfcn.training.callbacks import BestCheckpoint, Patience
+from fastfcn.training.checkpoint_io import AtomicCheckpointIO
 from fastfcn.training.conclusion import Parts
 from fastfcn.training.optimisers import recipe_optimiser
 from fastfcn.training.recipe import Recipe

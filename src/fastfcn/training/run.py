@@ -24,7 +24,7 @@ from fastfcn.data.opening import build_data
 from fastfcn.data.palette import hexadecimal
 from fastfcn.data.sampling import require_whole_batch
 from fastfcn.evaluation.final import PICTURES
-from fastfcn.evaluation.run import build_protocol
+from fastfcn.evaluation.protocols import build_protocol
 from fastfcn.files import require_folders
 from fastfcn.machine import require_devices
 from fastfcn.models.segmenter import Segmenter

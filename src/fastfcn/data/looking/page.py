@@ -106,7 +106,7 @@ def _classes(data: FileData, seen: Sequence[Seen], weights: Sequence[float]) -> 
 
 def _picture(data: FileData, seen: Seen, *, labelled: bool = False) -> str:
     """Return a small image, or beside it one with its labels on it, as a data URL."""
-    from fastfcn.reporting.pictures import overlay
+    from fastfcn.pictures import overlay
 
     image = data.visible(data.bands.read(seen.pair.image, upright=data.upright))
     scale = THUMBNAIL / max(image.shape[:2])

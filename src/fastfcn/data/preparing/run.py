@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from omegaconf import DictConfig
 
-from fastfcn.composition import typed
+from fastfcn.composition import typed, without_training
 from fastfcn.data.converting.command import bring, build_reader
 from fastfcn.data.converting.run import Conversion
 from fastfcn.data.converting.splitting import Splitting
@@ -23,7 +23,6 @@ from fastfcn.data.preparing.verify import Findings, check_files, count_faults, d
 from fastfcn.data.public import PublicData
 from fastfcn.data.remapping import Remap
 from fastfcn.disk import explained
-from fastfcn.evaluation.run import without_training
 from fastfcn.options import AtLeastOne, Name, Seed, Share, within
 
 

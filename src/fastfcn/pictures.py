@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fastfcn.data.dataset import IGNORE, UInt8
 from fastfcn.data.palette import Colour, png_palette
 from fastfcn.files import write_atomically
-from fastfcn.reporting.fonts import font_for, spelled
+from fastfcn.fonts import font_for, spelled
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-from fastfcn.reporting import fonts, pictures
-from fastfcn.reporting.fonts import font_for, spelled
-from fastfcn.reporting.pictures import colourise, legend, overlay
+from fastfcn import fonts, pictures
+from fastfcn.fonts import font_for, spelled
+from fastfcn.pictures import colourise, legend, overlay
 
 PALETTE = ((200, 0, 0), (0, 200, 0), (0, 0, 200))
 

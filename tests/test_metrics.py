@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fastfcn.data.dataset import IGNORE
-from fastfcn.evaluation.metrics import SegmentationScores, class_iou, summarise
+from fastfcn.metrics import SegmentationScores, class_iou, summarise
 from tests.golden.generated import GOLDEN
 
 
