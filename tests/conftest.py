@@ -1,6 +1,7 @@
 """Shared fixtures: tiny networks and runs, composed and called in this process."""
 
 import atexit
+import copy
 import importlib
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -66,11 +68,17 @@ def composed() -> Callable[..., DictConfig]:
     """Compose a root configuration from overrides."""
 
     def call(*overrides: str, config_name: str = "train") -> DictConfig:
-        GlobalHydra.instance().clear()
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose(config_name, overrides=list(overrides))
+        return copy.deepcopy(compose_once(config_name, overrides))
 
     return call
+
+
+@cache
+def compose_once(config_name: str, overrides: tuple[str, ...]) -> DictConfig:
+    """Compose, which takes a tenth of a second; not to be changed."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(config_name, overrides=list(overrides))
 
 
 @pytest.fixture
