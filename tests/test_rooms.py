@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from fastfcn.installation import ROOT
@@ -26,6 +27,7 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
+@cache
 def arrows() -> dict[str, set[str]]:
     """Map every module to those that it imports."""
     modules = {name_of(path): path for path in SOURCE.rglob("*.py")}

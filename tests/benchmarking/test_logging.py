@@ -25,7 +25,7 @@ SMALL = (
 )
 
 
-@pytest.mark.parametrize("accumulated", [1, 2])
+@pytest.mark.parametrize("accumulated", [pytest.param(1, marks=pytest.mark.slow), 2])  # 2 is the harder case
 def test_every_other_turn_is_logged(accumulated: int, tmp_path: Path, script, capsys) -> None:
     options = ("rounds=3", f"trainer.accumulate_grad_batches={accumulated}")
     script("benchmark", *SMALL, *options, f"hydra.run.dir={tmp_path}")

@@ -60,6 +60,7 @@ def test_stopped_by_a_signal_and_resumed(tmp_path: Path, script, monkeypatch: py
     assert_whole(run, tmp_path)
 
 
+@pytest.mark.slow  # two trainings; the same folder is the usual case
 def test_resumed_in_another_folder(tmp_path: Path, script, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     stop_at_step_6(script, monkeypatch, old)

@@ -118,7 +118,13 @@ def test_killed_while_accumulating_and_resumed_equals_unbroken(zygote: Zygote, t
     assert_same_weights(tmp_path / "killed", tmp_path / "unbroken")
 
 
-@pytest.mark.parametrize(("hook", "step", "saved"), [("on_train_batch_end", 6, 7), ("on_validation_end", 8, 8)])
+@pytest.mark.parametrize(
+    ("hook", "step", "saved"),
+    [
+        ("on_train_batch_end", 6, 7),
+        pytest.param("on_validation_end", 8, 8, marks=pytest.mark.slow),  # one resumed training here is enough
+    ],
+)
 def test_stopped_by_a_signal_and_resumed_equals_unbroken(
     hook: str, step: int, saved: int, unbroken: Path, tmp_path: Path, script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
