@@ -3,6 +3,7 @@
 import io
 import sys
 
+import absl.logging
 import pytest
 import torch
 
@@ -26,3 +27,9 @@ def test_a_terminal_that_lacks_a_letter_shows_its_number(monkeypatch: pytest.Mon
     print_whatever_comes()
     print("\u5929", flush=True)
     assert stream.buffer.getvalue() == b"\\u5929\n"
+
+
+def test_a_library_that_closes_its_log_closes_no_file_of_pytest(capfd: pytest.CaptureFixture[str]) -> None:
+    handler = absl.logging.get_absl_handler().python_handler
+    handler.close()  # as logging does where it is set up anew, here with another sys.stderr than at its import
+    assert not handler.stream.closed
