@@ -5,12 +5,13 @@ from pathlib import Path
 import lightning as L
 import pytest
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Checkpoint
 from torch import nn
 from torch.utils.data import DataLoader
 
 from fastfcn.tracking.keys import BEST_METRIC
 from fastfcn.training.callbacks import training_callbacks
+from fastfcn.training.checkpoint_io import AtomicCheckpointIO
 from fastfcn.training.conclusion import best_checkpoint
 
 STEPS = 4  # an epoch
@@ -43,7 +44,8 @@ def fit(run_dir: Path, *scores: float, every: int = 100, resume: Path | None = N
     module = Scored(*scores)
     trainer = L.Trainer(
         accelerator="cpu", max_epochs=len(scores), logger=False, num_sanity_val_steps=0, enable_model_summary=False,
-        enable_progress_bar=False, callbacks=[each for each in callbacks if isinstance(each, ModelCheckpoint)],
+        enable_progress_bar=False, callbacks=[each for each in callbacks if isinstance(each, Checkpoint)],
+        plugins=[AtomicCheckpointIO()],
     )  # fmt: skip
     batches = [DataLoader(torch.ones(length, 1)) for length in (STEPS, 1)]
     trainer.fit(module, *batches, ckpt_path=resume, weights_only=True)

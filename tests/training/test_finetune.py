@@ -1,5 +1,8 @@
 """Recipes beyond the paper's: AdamW, warm-up, averaged weights, freezing, patience."""
 
+import csv
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +13,9 @@ from torch import nn
 
 from fastfcn.checkpoints import build_network, read_checkpoint
 from fastfcn.composition import plain
+from fastfcn.files import write_atomically
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.training import checkpoint_io
 from fastfcn.training.freezing import Freezing, stage_parameters
 from fastfcn.training.module import SegmentationModule
 from fastfcn.training.optimisers import recipe_optimiser
@@ -174,6 +179,46 @@ def test_killed_and_resumed_equals_unbroken(step: int, unbroken: Path, tmp_path:
         ours, reference = content(tmp_path, name), content(unbroken, name)
         for key in ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers"):
             assert_equal(ours[key], reference[key])
+
+
+def test_stopped_by_a_signal_and_resumed_equals_unbroken(unbroken: Path, tmp_path: Path, script, monkeypatch) -> None:
+    step = SegmentationModule.on_train_batch_end
+
+    def signalled(self: SegmentationModule, *args: object) -> None:
+        if self.global_step == 6:  # no multiple of checkpoint_every, in the middle of an epoch
+            os.kill(os.getpid(), signal.SIGUSR1)
+        step(self, *args)
+
+    options = (*RUN, "checkpoint_every=100", f"hydra.run.dir={tmp_path}")
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentationModule, "on_train_batch_end", signalled)
+        with pytest.raises(SystemExit):
+            script("train", *options)
+    assert content(tmp_path)["global_step"] == 7
+    script("train", *options, "resume=last")
+    for key in ("state_dict", "current_model_state", "averaging_state"):
+        assert_equal(content(tmp_path)[key], content(unbroken)[key])
+
+
+def test_no_checkpoint_is_there_before_the_rows_that_lead_to_it(tmp_path: Path, script, monkeypatch) -> None:
+    """A run killed right after it, and resumed from it, could not make them up."""
+    table, seen = tmp_path / "metrics.csv", []
+
+    def rows() -> list[dict[str, str]]:
+        with table.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def watched(path: Path, written: bytes) -> None:
+        write_atomically(path, written)
+        if path.name == "last.ckpt":
+            seen.append((content(tmp_path)["global_step"], [row["step"] for row in rows()]))
+
+    monkeypatch.setattr(checkpoint_io, "write_atomically", watched)
+    script("train", *RUN, "checkpoint_every=2", f"hydra.run.dir={tmp_path}")
+    assert [step for step, _ in seen] == [2, 4, 6, 8, 10, 12]
+    steps = [row["step"] for row in rows()]
+    for saved, there in seen:
+        assert [step for step in there if int(step) < saved] == [step for step in steps if int(step) < saved]
 
 
 def test_the_mean_is_what_is_kept_and_scored(unbroken: Path) -> None:

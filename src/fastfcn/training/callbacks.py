@@ -13,7 +13,7 @@ from fastfcn.models.segmenter import Segmenter
 from fastfcn.tracking.keys import BEST_METRIC, TRAIN_LOSS
 from fastfcn.training.averaging import ExponentialAverage
 from fastfcn.training.freezing import Freezing
-from fastfcn.training.preemption import Preemption, between_steps, is_last_step
+from fastfcn.training.preemption import StepCheckpoint, is_last_step
 from fastfcn.training.recipe import Recipe
 from fastfcn.training.telemetry import GradientNorm, PeakMemory, Throughput
 
@@ -25,9 +25,8 @@ def training_callbacks(run_dir: Path, *, checkpoint_every: int, log_every: int, 
     folder = run_dir / "checkpoints"
     return [
         BestCheckpoint(folder, "best", monitor=BEST_METRIC, mode="max", enable_version_counter=False),
-        StepCheckpoint(folder, "last", every_n_train_steps=checkpoint_every, enable_version_counter=False),
+        StepCheckpoint(folder, every=checkpoint_every),
         ModelCheckpoint(folder, "last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False),
-        Preemption(folder),
         LastValidation(),
         Throughput(every=log_every),
         GradientNorm(every=log_every),
@@ -72,19 +71,6 @@ class BestCheckpoint(ModelCheckpoint):
             self.best_model_path = self.kth_best_model_path = path
             self.best_model_score = self.kth_value = self.current_score = score
             self.best_k_models = {path: score}
-
-
-class StepCheckpoint(ModelCheckpoint):
-    """Saves between optimiser steps, where a resumed run can go on exactly.
-
-    The last step of an epoch, or of all, is left to the checkpoint after validation: resumed before it, Lightning would
-    skip it.
-    """
-
-    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """Save if the interval is over."""
-        if between_steps(trainer):
-            super().on_train_batch_end(trainer, *args)
 
 
 class LastValidation(Callback):

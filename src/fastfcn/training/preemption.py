@@ -1,4 +1,4 @@
-"""Stop when asked to, by Slurm before a preemption or by a sweep that ends: save, exit, go on later with resume=."""
+"""Save between two steps; stop there when Slurm asks before a preemption, or a sweep that ends; resume= goes on."""
 
 import logging
 import signal
@@ -7,9 +7,10 @@ from types import FrameType
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Checkpoint
 
 from fastfcn.stopping import PREEMPTED, STOP_SIGNALS
+from fastfcn.training.checkpoint_io import HELD, AtomicCheckpointIO
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +32,21 @@ def between_steps(trainer: L.Trainer) -> bool:
     return not (accumulating or trainer.is_last_batch or is_last_step(trainer))
 
 
-class Preemption(Callback):
-    """On SIGTERM, SIGUSR1 or SIGUSR2 writes last.ckpt at the end of the step and raises Preempted.
+class StepCheckpoint(Checkpoint):
+    """Writes last.ckpt between two steps: every `every`-th, and on SIGTERM, SIGUSR1 or SIGUSR2, raising Preempted then.
 
-    With several processes a signal to any of them stops all. Within the last step of an epoch and validation, where a
-    run cannot resume exactly, it waits for the checkpoint that follows them. Lightning's own handlers are replaced:
-    its SIGTERM ends a training without saving, and communicates from within the handler.
+    The file is written once Lightning has logged the step: resumed from one that was there before, a run that was
+    killed in between would lack the step's rows. With several processes a signal to any of them stops all. Within the
+    last step of an epoch and validation, where a run cannot resume exactly, it waits for the checkpoint that follows
+    them. Lightning's own handlers are replaced: its SIGTERM ends a training without saving, and communicates from
+    within the handler.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, every: int) -> None:
         self._path = folder / "last.ckpt"
+        self._every = every
         self._received: str | None = None
-        self._saved = False
+        self._stopping = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take the signals over; Lightning puts the former handlers back when it is done."""
@@ -50,15 +54,20 @@ class Preemption(Callback):
             signal.signal(number, self._note)
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """Save between two steps."""
+        """Take the state between two steps, after all other callbacks."""
+        if not between_steps(trainer):
+            return
         asking = trainer.world_size == 1 or trainer.global_step % AGREE_EVERY == 0
-        if between_steps(trainer) and asking and self._agreed(trainer):
-            trainer.save_checkpoint(self._path)
-            self._saved = True
+        self._stopping = asking and self._agreed(trainer)
+        if self._stopping or trainer.global_step % self._every == 0:
+            trainer.save_checkpoint(self._path, storage_options=HELD)
 
     def on_train_batch_start(self, trainer: L.Trainer, *args: Any) -> None:
-        """Stop once the step that was saved is logged, too."""
-        if self._saved:
+        """Write what was taken, now that it is logged, and stop if that was asked for."""
+        storage = trainer.strategy.checkpoint_io
+        assert isinstance(storage, AtomicCheckpointIO)
+        storage.write_held()
+        if self._stopping:
             self._stop(trainer)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

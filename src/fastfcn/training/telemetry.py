@@ -8,6 +8,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
@@ -62,16 +63,19 @@ class GradientNorm(Callback):
 
 
 class PeakMemory(Callback):
-    """Logs `peak_memory_gb` an epoch, in 1e9 bytes: of PyTorch on the first GPU, of the first process on a CPU."""
+    """Logs `peak_memory_gb` a validation, in 1e9 bytes: of PyTorch on the first GPU, of the first process on a CPU.
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    With the scores, so that it stands in metrics.csv before the checkpoint of the epoch is written.
+    """
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Read the most that was held since the process began."""
         device = pl_module.device
         if device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(device)
         else:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
-        pl_module.log("peak_memory_gb", peak / 1e9)
+        pl_module.log("peak_memory_gb", peak / 1e9, logger=trainer.state.fn == TrainerFn.FITTING)
 
 
 def _loader(trainer: L.Trainer) -> TrainingLoader:
