@@ -2,6 +2,7 @@
 
 import atexit
 import copy
+import gc
 import importlib
 import json
 import os
@@ -56,6 +57,12 @@ TINY_RUN = (
 )
 # rates at which it tells sky from pavement after three epochs: scores then differ by checkpoint, window and image
 TRAINED_RUN = (*TINY_RUN, "model=encnet_jpu", "data.train_images=32", "recipe.epochs=3", "recipe.lr=0.1")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the libraries brought out of garbage collection, which takes a twentieth of the time else."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
