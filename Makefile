@@ -22,8 +22,8 @@ train: setup ## the main job: EncNet + JPU on the generated set (more options by
 evaluate: setup ## evaluate a checkpoint: make evaluate ARGS="checkpoint=PATH"
 	$(BIN)/python src/evaluate.py $(ARGS)
 
-test: setup ## the tests, five to six minutes on two cores
-	$(BIN)/pytest -n 2 -m "not slow" $(ARGS)
+test: setup ## the tests, four to five minutes on two cores
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
 
 test-slow: setup ## every test
 	$(BIN)/pytest $(ARGS)
