@@ -1,16 +1,20 @@
 """Dashboards of W&B runs: python src/dashboard.py view outputs/sweeps/upsampling, or push, or spec."""
 
-import argparse
 import json
-import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from fastfcn.optional import require
+from fastfcn.words import one_line_of_mistakes, tell_apart
 
 EXTRA = "dashboard"
+HELP = """\
+view RUNS [port=6006]: show offline runs in a browser, by TensorBoard.
+push entity=NAME [project=fastfcn] [RUNS]: save a workspace and a report at W&B.
+spec [output=dashboard.json] [entity=] [project=] [RUNS]: write both as JSON, without a network.
+
+RUNS are folders of runs; with them, the dashboard has a bar for each of their classes."""
 OPTIONS: dict[str, dict[str, str | None]] = {
     "push": {"project": "fastfcn", "entity": None},
     "spec": {"project": "fastfcn", "entity": "entity", "output": "dashboard.json"},
@@ -20,44 +24,22 @@ OPTIONS: dict[str, dict[str, str | None]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(
-        description="Show runs in a browser, or build the dashboard of W&B.",
-        epilog="view RUNS [port=6006]: serve offline runs here, by TensorBoard. "
-        "push entity=NAME [project=fastfcn] [RUNS]: save a workspace and a report at W&B. "
-        "spec [output=dashboard.json] [RUNS]: write both as JSON, without a network. "
-        "With RUNS, folders of runs, the dashboard has a bar for each of their classes.",
-    )
-    parser.add_argument("command", choices=sorted(OPTIONS))
-    parser.add_argument("words", nargs="*", metavar="RUNS | KEY=VALUE")
-    given = parser.parse_args(arguments)
-    try:
-        roots, options = parse(given.command, given.words)
-        if given.command == "view":
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] in ("-h", "--help"):
+        print(HELP)
+        sys.exit(0 if words else 2)
+    with one_line_of_mistakes():
+        command, *rest = words
+        if command not in OPTIONS:
+            raise ValueError(f"dashboard.py takes {', '.join(OPTIONS)} first, got {command}")
+        roots, given = tell_apart(rest, OPTIONS[command], command)
+        options = {key: value for key, value in given.items() if value}
+        for key in given.keys() - options.keys():
+            raise ValueError(f"{command} needs {key}=")
+        if command == "view":
             show(roots, options["port"])
         else:
-            build(given.command, roots, options)
-    except (ValueError, OSError) as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":  # as for the other scripts
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def parse(command: str, words: Sequence[str]) -> tuple[tuple[Path, ...], dict[str, str]]:
-    """Tell folders from KEY=VALUE. Raises ValueError for an option unknown or missing."""
-    found = [re.fullmatch(r"([a-z_]+)=(.*)", word) for word in words]
-    options = {match[1]: match[2] for match in found if match}
-    allowed = OPTIONS[command]
-    for key in options.keys() - allowed.keys():
-        raise ValueError(f"{command} has no option {key}=; it has {', '.join(f'{name}=' for name in allowed)}")
-    merged = {**allowed, **options}
-    for key, value in merged.items():
-        if not value:
-            raise ValueError(f"{command} needs {key}=")
-    roots = tuple(Path(word) for word, match in zip(words, found, strict=True) if match is None)
-    return roots, {key: str(value) for key, value in merged.items()}
+            build(command, roots, options)
 
 
 def show(roots: tuple[Path, ...], port: str) -> None:

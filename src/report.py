@@ -1,6 +1,5 @@
 """Make the results page of an experiment: python src/report.py experiments/upsampling."""
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -8,66 +7,74 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fastfcn.installation import EXPERIMENTS, how_to_call
+from fastfcn.words import one_line_of_mistakes, tell_apart
+
+HELP = """\
+EXPERIMENT [RESULTS ...] [KEY=VALUE ...]: collect results (files named result.json, no others) and write results.csv,
+verdicts.csv, results.md and index.html.
+
+EXPERIMENT is the folder of an experiment, such as experiments/upsampling, or its name. RESULTS are folders of results
+(default: EXPERIMENT/results and outputs/sweeps/NAME).
+  output=FOLDER   where to write (default: EXPERIMENT/report, or outputs/report/NAME)
+  pictures=DATA   show images of this data too, not only of shapes; several by commas
+  margin=1        rows whose mIoU differs by less, in points, may be called equivalent
+  than=ROW        name the cheapest row that is not worse than this one (default: than the best)
+
+claims: hold experiments/claims.yaml against the committed results."""
+OPTIONS = {"output": None, "pictures": "", "margin": "1", "than": None}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Collect, compare and write, as the command line says."""
-    parser = argparse.ArgumentParser(
-        description="Collect the results of an experiment; write results.csv, verdicts.csv, results.md and index.html.",
-        epilog="Arguments are positional, not KEY=VALUE; only files named result.json are read.",
-    )
-    parser.add_argument(
-        "experiment",
-        type=Path,
-        help="the folder of the experiment, such as experiments/upsampling, or its name; or claims, which holds "
-        "experiments/claims.yaml against the committed results",
-    )
-    parser.add_argument(
-        "roots", type=Path, nargs="*", help="folders of results (default: EXPERIMENT/results, outputs/sweeps/NAME)"
-    )
-    parser.add_argument(
-        "--output", type=Path, help="the folder to write into (default: EXPERIMENT/report, or outputs/report/NAME)"
-    )
-    parser.add_argument(
-        "--pictures",
-        action="append",
-        default=[],
-        metavar="DATA",
-        help="show images of this data too, not only of shapes",
-    )
-    parser.add_argument(
-        "--margin",
-        type=float,
-        default=1.0,
-        metavar="POINTS",
-        help="rows whose mIoU differs by less may be called equivalent (default: 1 point)",
-    )
-    parser.add_argument(
-        "--than",
-        metavar="ROW",
-        help="name the cheapest row that is not worse than this one (default: than the best)",
-    )
-    options = parser.parse_args(arguments)
-    if str(options.experiment) == "claims":
-        print_claims()
-        return
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] in ("-h", "--help"):
+        print(HELP)
+        sys.exit(0 if words else 2)
+    with one_line_of_mistakes():
+        folders, options = tell_apart(words, OPTIONS, "report.py")
+        if not folders:
+            raise ValueError("report.py takes an experiment first, such as experiments/upsampling, or claims")
+        if folders == (Path("claims"),):
+            print_claims()
+        else:
+            make(folders[0], folders[1:], **options)
+
+
+def make(
+    experiment: Path,
+    roots: Sequence[Path],
+    *,
+    output: str | None,
+    pictures: str | None,
+    margin: str | None,
+    than: str | None,
+) -> None:
+    """Write the report of an experiment, and say what was left out of it."""
     from fastfcn.reporting.comparison.report import build_report, write_report
 
-    folder, output = places(options.experiment)
+    folder, usual = places(experiment)
     default = (folder / "results", Path("outputs/sweeps") / folder.resolve().name)
-    try:
-        roots = options.roots or [root for root in default if root.is_dir()]
-        report = build_report(folder, roots, shown=options.pictures, margin=options.margin, than=options.than)
-        for line in report.left_out:
-            print(f"left out: {line}", file=sys.stderr)
-        written = write_report(report, options.output or output, made=datetime.now(UTC).date())
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    report = build_report(
+        folder,
+        roots or [root for root in default if root.is_dir()],
+        shown=[name for name in (pictures or "").split(",") if name],
+        margin=_number(margin),
+        than=than,
+    )
+    for line in report.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    written = write_report(report, Path(output) if output else usual, made=datetime.now(UTC).date())
     if not report.runs and not report.speeds.paths:
         print(f"no results yet; run {how_to_call('train')} -m experiment={report.name}", file=sys.stderr)
     for path in written:
         print(f"{path} ({path.stat().st_size / 1000:.0f} kB)")
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "")
+    except ValueError as error:
+        raise ValueError(f"margin must be a number of points, got {text}") from error
 
 
 def print_claims() -> None:
@@ -75,11 +82,7 @@ def print_claims() -> None:
     from fastfcn.reporting.claims.deciding import decide_all
     from fastfcn.reporting.claims.schema import read_claims
 
-    try:
-        findings = decide_all(read_claims(EXPERIMENTS), EXPERIMENTS)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    findings = decide_all(read_claims(EXPERIMENTS), EXPERIMENTS)
     for finding in findings:
         print(f"{finding.verdict}: {finding.claim.says} [{finding.claim.source}]\n    {finding.evidence}")
     counts = Counter(finding.verdict for finding in findings)

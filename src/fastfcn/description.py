@@ -11,6 +11,7 @@ from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
 from fastfcn.composition import PARTIAL, TARGET, check_keys
+from fastfcn.data.classes import LONGEST_NAME
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.folder import MAX_CLASSES
 from fastfcn.data.palette import Colour
@@ -27,8 +28,7 @@ from fastfcn.training.terms.base import LossTerm
 FORMAT = "fastfcn-2"
 MOST_VALUES = 10_000  # 255 classes with their colours, in two places, are a third of it
 DEEPEST = 8
-LONGEST_TEXT = 4096  # of paths; names of classes:
-LONGEST_NAME = 200
+LONGEST_TEXT = 4096  # of paths
 OWN_NAME = r"fastfcn(\.\w+)+"
 PARTS = {
     "model": (Segmenter, Backbone, Upsampling, Head),
@@ -39,7 +39,8 @@ GIVEN = {"model": ("num_classes",), "data": ("root",)}  # what a description may
 ONLY = {"recipe": "fastfcn.training.recipe.Recipe", "augmentation": "fastfcn.data.augmentation.Augmentation"}
 
 ClassName = Annotated[
-    str, holds(f"a name of 1 to {LONGEST_NAME} characters", lambda name: 0 < len(name.strip()) <= len(name) <= 200)
+    str,
+    holds(f"a name of 1 to {LONGEST_NAME} characters", lambda name: 0 < len(name.strip()) <= len(name) <= LONGEST_NAME),
 ]
 Classes = Annotated[
     tuple[ClassName, ...],

@@ -25,8 +25,8 @@ from fastfcn.installation import CONF
 from fastfcn.literal import literal
 from fastfcn.memory import explain as explain_memory
 from fastfcn.memory import is_out_of_memory
+from fastfcn.words import FULL_ERROR
 
-FULL_ERROR = "HYDRA_FULL_ERROR"
 WRITTEN = ("hydra.run.dir=", "output=")  # options that name a folder to write to
 MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
 LONGEST = 2000  # characters of a line

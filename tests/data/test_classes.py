@@ -62,6 +62,7 @@ def test_labelmes_list_begins_with_what_is_no_class(tmp_path: Path) -> None:
         (("caf\u00e9", "cafe\u0301"), "classes 0 and 1 of data=mine are both called"),
         (("road", " "), "class 1 of data=mine is called ' '"),
         (("road", "sky\x1b[31m"), "give it a name that can be read"),
+        (("road", "s" * 201), r"of class 1 of data=mine, s{30}\.\.\., has 201 characters; it may have 200"),
     ],
 )
 def test_names_that_cannot_be_told_apart_or_shown(names: tuple[str, ...], message: str) -> None:

@@ -11,6 +11,7 @@ import torch
 from fastfcn.checkpoints import build_network
 from fastfcn.composition import plain
 from fastfcn.reporting import result
+from fastfcn.reporting.schema import read_result
 from tests.conftest import TINY_MODEL
 
 
@@ -42,7 +43,14 @@ def test_a_class_that_occurs_nowhere_has_no_iou(composed, tmp_path: Path) -> Non
         metrics={"val/miou": 0.5}, iou={"sky": 0.5, "sea": float("nan")}, network=network, device=torch.device("cpu"),
         data="shapes", seed=3, seconds=1.25, steps=7,
     )  # fmt: skip
-    result.write_result(tmp_path / "result.json", content)
+    result.write_result(tmp_path, content)
     written = json.loads((tmp_path / "result.json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
     assert written["iou"] == {"sky": 0.5, "sea": None}
     assert (written["seed"], written["steps"], written["seconds"]) == (3, 7, 1.2)
+
+
+def test_readers_know_all_that_is_written(trained: Path, tmp_path: Path, script) -> None:
+    script("evaluate", f"checkpoint={trained}/checkpoints/best.ckpt", "workers=0", f"hydra.run.dir={tmp_path}")
+    for folder in (trained, tmp_path):
+        written = json.loads((folder / "result.json").read_text())
+        assert read_result(folder / "result.json").model_dump(exclude_unset=True) == written

@@ -124,7 +124,12 @@ def test_spec_writes_both_without_a_network(tmp_path: Path, logged_folder: Path,
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["spec", "outptu=x"], "spec has no option outptu=; it has project=, entity=, output="),
+        (["spec", "outptu=x"], "spec has no option outptu=x; did you mean output? it has project=, entity=, output="),
+        (
+            ["spec", "--output=x"],
+            "spec has no option --output=x; did you mean output? it has project=, entity=, output=",
+        ),
+        (["show"], "dashboard.py takes push, spec, view first, got show"),
         (["push", "project=p"], "push needs entity="),
         (["push", "entity=e", "project="], "push needs project="),
         (["view"], "view needs a folder of runs, such as outputs/sweeps/upsampling"),

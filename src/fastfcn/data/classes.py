@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fastfcn.data.text import read_lines, same_form
 
+LONGEST_NAME = 200  # characters
 LABELME_IGNORE = "__ignore__"  # the first line of labelme's labels.txt: 255 in its masks, and the next line is 0
 
 
@@ -34,11 +35,16 @@ def labelme_note(path: Path) -> str | None:
 
 
 def require_class_names(classes: Sequence[str], data: str) -> None:
-    """Raise ValueError if two classes have one name, or a name is empty or cannot be shown."""
+    """Raise ValueError if two classes have one name, or a name is empty, too long or cannot be shown."""
     first: dict[str, int] = {}
     for index, name in enumerate(classes):
         if not name.strip() or not name.isprintable():
             raise ValueError(f"class {index} of data={data} is called {name!r}; give it a name that can be read")
+        if len(name) > LONGEST_NAME:
+            raise ValueError(
+                f"the name of class {index} of data={data}, {name[:30]}..., has {len(name)} characters; "
+                f"it may have {LONGEST_NAME}"
+            )
         other = first.setdefault(same_form(name.strip()), index)
         if other != index:
             raise ValueError(

@@ -31,7 +31,7 @@ from fastfcn.numerics import Precision, set_numerics
 from fastfcn.options import AtLeastOne, Count, Name, Workers
 from fastfcn.pictures import legend, save_picture
 from fastfcn.reporting.result import build_result, write_result
-from fastfcn.reporting.schema import read_result
+from fastfcn.reporting.schema import RESULT, read_result
 from fastfcn.reporting.tables import print_scores
 from fastfcn.trainer_options import EvaluationTrainer
 from fastfcn.training.company import ending_together, follow_launcher, watched
@@ -74,7 +74,7 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
     settings = typed(EvaluationConfig, content)
     set_numerics(settings.numerics)
     require_devices(settings.trainer["accelerator"], devices=settings.devices)
-    result = run_dir / "result.json"
+    result = run_dir / RESULT
     if result.exists():
         raise ValueError(f"{result} exists and is not overwritten; give another hydra.run.dir=")
     subject = open_subject(settings.checkpoint, settings.model_file, optimize=settings.optimize)
@@ -143,13 +143,13 @@ def evaluate(config: DictConfig, run_dir: Path) -> None:
             protocol=protocol.name,
             split=split,
         )
-        write_result(result, measured)
+        write_result(run_dir, measured)
 
 
 def origin(checkpoint: str | None) -> dict[str, Any]:
     """Say of which table, row and seed a checkpoint is, and after how many steps, where its training's result tells."""
     try:
-        trained = read_result(Path(checkpoint or "").parent.parent / "result.json")
+        trained = read_result(Path(checkpoint or "").parent.parent / RESULT)
     except (OSError, ValueError):
         return {"seed": None}
     return {name: getattr(trained, name) for name in ("experiment", "row", "seed", "steps")}

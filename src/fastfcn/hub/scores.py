@@ -8,7 +8,7 @@ from pathlib import Path
 from fastfcn.checkpoints import Checkpoint
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.reporting.result import describe
-from fastfcn.reporting.schema import Result, read_result
+from fastfcn.reporting.schema import RESULT, Result, read_result
 
 MIOU = re.compile(r"(?P<split>[^/]+)/miou(?:_(?P<protocol>full|ss|ms))?")
 CROP = "centre crop"  # what training's own scores are of
@@ -30,7 +30,7 @@ def results_of(checkpoint: Checkpoint, network: Segmenter, paths: Sequence[Path]
 
     Raises ValueError for one that is damaged, or of another network.
     """
-    run = checkpoint.path.parent.parent / "result.json"
+    run = checkpoint.path.parent.parent / RESULT
     own = [run] if checkpoint.path.parent.name == "checkpoints" and run.is_file() else []
     return [_result_of(checkpoint, network, path) for path in dict.fromkeys([*own, *paths])]
 

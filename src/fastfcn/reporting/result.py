@@ -1,6 +1,5 @@
 """result.json: what a run measured, and what made it."""
 
-import json
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fastfcn.files import write_atomically
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.reporting.schema import RESULT, Result
 
 PACKAGES = (
     "torch",
@@ -40,31 +40,31 @@ def build_result(
     seed: int | None,
     seconds: float,
     **more: Any,
-) -> dict[str, Any]:
-    """Return what a result file holds; metrics are fractions in 0..1, classes that occur nowhere have a null IoU.
+) -> Result:
+    """Return what a result file holds; metrics are fractions in 0..1, classes that occur nowhere have no IoU.
 
     `network` is one, or what `network_facts` told of one.
     """
     facts = network if isinstance(network, Mapping) else network_facts(network)
-    return {
-        "metrics": metrics,
-        "iou": {name: None if value != value else value for name, value in iou.items()},
-        "model": facts["model"],
-        "data": data,
-        "seed": seed,
-        "commit": commit(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
-        "parameters": facts["parameters"],
-        "gflops": facts["gflops"],
-        "seconds": round(seconds, 1),
+    return Result(
+        metrics=metrics,
+        iou={name: None if value != value else value for name, value in iou.items()},
+        model=facts["model"],
+        data=data,
+        seed=seed,
+        commit=commit(),
+        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
+        parameters=facts["parameters"],
+        gflops=facts["gflops"],
+        seconds=round(seconds, 1),
         **more,
-    }
+    )
 
 
-def write_result(path: Path, result: Mapping[str, Any]) -> None:
-    """Write a result file, whole or not at all."""
-    write_atomically(path, (json.dumps(result, indent=2) + "\n").encode())
+def write_result(folder: Path, result: Result) -> None:
+    """Write result.json, with what was given alone, whole or not at all."""
+    write_atomically(folder / RESULT, (result.model_dump_json(indent=2, exclude_unset=True) + "\n").encode())
 
 
 def network_facts(network: Segmenter) -> dict[str, Any]:

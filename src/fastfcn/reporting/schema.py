@@ -1,4 +1,4 @@
-"""What result.json holds, for all who read it: the results page, the sweep's table, a search."""
+"""What result.json holds, for those who write it and for all who read it."""
 
 import math
 from pathlib import Path
@@ -8,11 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fastfcn.reading import read_bytes
 
+RESULT = "result.json"
 RESULT_BYTES = 5_000_000
 
 Text = Annotated[str, Field(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Number = Annotated[int, Field(ge=-(2**53), le=2**53)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Place = Annotated[str, Field(max_length=5000)]  # a path, which may hold anything
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 
@@ -30,10 +32,10 @@ class Model(BaseModel):
 class Result(BaseModel):
     """What was measured; `metrics` and `iou` are fractions, a class that occurs nowhere has no IoU.
 
-    What only a training has, or only a job of an experiment, is None in the others' results.
+    What only a training has, or only an evaluation or a job of an experiment, is None in the others' results.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
     metrics: Annotated[dict[Text, float], Field(max_length=1000)]
     iou: Annotated[dict[Text, Fraction | None], Field(max_length=10_000)]
@@ -51,6 +53,13 @@ class Result(BaseModel):
     steps: Number | None = None
     protocol: Text | None = None
     split: Text | None = None
+    training_gflops: Amount | None = None
+    class_weights: Annotated[dict[Text, Amount], Field(max_length=10_000)] | None = None
+    images: Number | None = None
+    checkpoint: Place | None = None
+    model_file: Place | None = None
+    precision: Text | None = None
+    engine: Text | None = None
 
     @property
     def score(self) -> float | None:

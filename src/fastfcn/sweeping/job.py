@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastfcn.literal import literal
+from fastfcn.reporting.schema import RESULT
 from fastfcn.sweeping.needs import Needs
 
 FOREIGN = ("SLURM_", "SLURMD_", "SUBMITIT_", "PMI_", "PMIX_", "TORCHELASTIC_", "MASTER_")
@@ -35,7 +36,7 @@ class Job:
     @property
     def result(self) -> Path:
         """The file that is written last: a job that has it is done."""
-        return self.folder / "result.json"
+        return self.folder / RESULT
 
     @property
     def log(self) -> Path:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from fastfcn.files import write_atomically
 from fastfcn.reading import open_regular, read_bytes
-from fastfcn.reporting.schema import read_result
+from fastfcn.reporting.schema import RESULT, read_result
 from fastfcn.tracking.keys import BEST_METRIC
 
 TAIL = 100_000
@@ -85,6 +85,6 @@ def _head_and_tail(path: Path) -> list[str]:
 def read_score(folder: Path) -> float | None:
     """Return the mIoU of a finished job, by its table's protocol where it has one."""
     try:
-        return read_result(folder / "result.json").score
+        return read_result(folder / RESULT).score
     except (OSError, ValueError):
         return None

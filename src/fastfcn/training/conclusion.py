@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from fastfcn.evaluation.final import score_whole_images, whole_image_metrics
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.metrics import Scores
 from fastfcn.reporting.result import build_result, write_result
+from fastfcn.reporting.schema import Result
 from fastfcn.reporting.tables import print_scores
 from fastfcn.tracking.keys import BEST_METRIC, PIXACC, STEP
 from fastfcn.tracking.logging import RunLogger, run_loggers
@@ -81,25 +81,25 @@ def conclude(parts: Parts, protocol: Protocol | None, settings: RunConfig, run_d
         training_gflops=round(trainer.global_step * training_gflops(parts.module.network, batches_of(settings)), 1),
         **_weighing(parts),
     )
-    write_result(run_dir / "result.json", result)
+    write_result(run_dir, result)
     for logger in run_loggers(trainer.loggers):
         tell(logger, parts, scores, result, best)
 
 
-def tell(logger: RunLogger, parts: Parts, scores: Scores, result: Mapping[str, Any], best: str | None) -> None:
+def tell(logger: RunLogger, parts: Parts, scores: Scores, result: Result, best: str | None) -> None:
     """Log to W&B what result.json says, the speed of the network as trained, and best.ckpt where that was asked for."""
     run, network = logger.experiment, parts.module.network
-    whole = {name: value for name, value in result["metrics"].items() if name not in (BEST_METRIC, PIXACC)}
+    whole = {name: value for name, value in result.metrics.items() if name not in (BEST_METRIC, PIXACC)}
     # one past the last step: rows of that step, logged before a restart, are not taken for older ones of these
     axes = {"epoch": parts.trainer.current_epoch, STEP: parts.trainer.global_step}
     if whole:
         run.log({**whole, **axes})
-    log_scores(run, scores, parts.data.classes, protocol=result["protocol"] or CENTRE_CROPS, axes=axes)
+    log_scores(run, scores, parts.data.classes, protocol=result.protocol or CENTRE_CROPS, axes=axes)
     with parts.trainer.precision_plugin.val_step_context():
         fps = frames_per_second(network, parts.trainer.strategy.root_device)
-    log_speed(run, fps=fps, gflops=result["gflops"], parameters=result["parameters"])
+    log_speed(run, fps=fps, gflops=result.gflops, parameters=result.parameters)
     if logger.options.checkpoint and best:
-        log_checkpoint(run, Path(best), result["metrics"])
+        log_checkpoint(run, Path(best), result.metrics)
 
 
 def _weighing(parts: Parts) -> dict[str, Any]:

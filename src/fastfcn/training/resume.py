@@ -14,6 +14,7 @@ from fastfcn.data.dataset import SegmentationData
 from fastfcn.description import Circumstances, Description, with_statistics
 from fastfcn.files import remove_unfinished, set_aside, write_atomically
 from fastfcn.models.segmenter import Segmenter
+from fastfcn.reporting.schema import RESULT
 from fastfcn.sameness import first_difference, flatten
 from fastfcn.training.config import RunConfig
 from fastfcn.training.losses import SegmentationLoss
@@ -21,7 +22,6 @@ from fastfcn.training.losses import SegmentationLoss
 log = logging.getLogger(__name__)
 
 LAST, BEST = "last.ckpt", "best.ckpt"
-RESULT = "result.json"
 PICTURES = ("images", "truth", "predictions")
 RESUMED_PARTS = ("model", "data", "recipe", "augmentation", "loss", "run")
 

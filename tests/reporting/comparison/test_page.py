@@ -89,7 +89,7 @@ def test_pictures_of_other_data_need_to_be_asked_for(tmp_path: Path) -> None:
         write_run(folder / "results", row, data="camvid", pictures=("a",))
     closed, opened = (render(build_report(folder, [folder / "results"], shown=shown)) for shown in ((), ("camvid",)))
     assert "data:image/" not in closed
-    assert "<code>--pictures camvid</code>" in closed
+    assert "<code>pictures=camvid</code>" in closed
     assert opened.count("data:image/") == 4
 
 

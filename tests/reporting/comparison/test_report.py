@@ -32,15 +32,21 @@ def test_the_default_folders_are_read_and_written(
     ("arguments", "message"),
     [
         (["experiments/upsamplin"], "error: experiments/upsamplin is no folder; experiments beside it: upsampling\n"),
-        (["experiment=upsampling"], "error: experiment=upsampling is no folder; name a folder such as experiments/"),
+        (["experiment=upsampling"], "error: report.py has no option experiment=upsampling; it has output=, pictures="),
+        (
+            ["experiments/upsampling", "--than", "jpu"],
+            "error: report.py has no option --than; did you mean than? ",
+        ),
+        (["than=jpu"], "error: report.py takes an experiment first, such as experiments/upsampling, or claims"),
+        (["experiments/upsampling", "margin=one"], "error: margin must be a number of points, got one"),
         (["experiments/upsampling", "nowhere"], "error: nowhere is no folder of results; name the folder that"),
         (
-            ["experiments/upsampling", "filled", "--pictures", "camvit"],
-            "error: --pictures camvit: no result is of that data; there are shapes",
+            ["experiments/upsampling", "filled", "pictures=camvit"],
+            "error: pictures=camvit: no result is of that data; there are shapes",
         ),
         (
-            ["experiments/upsampling", "--margin", "-1"],
-            "error: --margin must be more than 0 and at most 100 points, got",
+            ["experiments/upsampling", "margin=-1"],
+            "error: margin must be more than 0 and at most 100 points, got",
         ),
         (["empty"], "error: empty is no experiment: it has no sweep.yaml, no published.yaml and no results"),
     ],

@@ -99,7 +99,7 @@ def test_the_cheapest_row_may_be_held_against_another(experiment: Path) -> None:
     }
     found = findings(report.tables[0], report.published, report.judged[0], speeds)
     assert "The cheapest row that is sure to lose less than 1 point against none: jpu (9.00 images a second)." in found
-    with pytest.raises(ValueError, match="--than fpn: no result is of that row; there are none, jpu, dilated"):
+    with pytest.raises(ValueError, match="than=fpn: no result is of that row; there are none, jpu, dilated"):
         build_report(experiment, [experiment / "results"], than="fpn")
 
 

@@ -56,7 +56,7 @@ def build_report(
     is not there, ValueError for a damaged file of the experiment's own.
     """
     if not 0 < margin <= 100:
-        raise ValueError(f"--margin must be more than 0 and at most 100 points, got {margin:g}")
+        raise ValueError(f"margin must be more than 0 and at most 100 points, got {margin:g}")
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder; {_choices(folder)}")
     for root in roots:
@@ -74,10 +74,10 @@ def build_report(
     tables = tuple(build_tables(found.runs, rows, published, found.reasons))
     known = sorted({table.group.data for table in tables})
     if unknown := sorted({*shown} - {*known}):
-        raise ValueError(f"--pictures {unknown[0]}: no result is of that data; there are {', '.join(known) or 'none'}")
+        raise ValueError(f"pictures={unknown[0]}: no result is of that data; there are {', '.join(known) or 'none'}")
     measured = list(dict.fromkeys(line.row for table in tables for line in table.lines))
     if than is not None and than not in measured:
-        raise ValueError(f"--than {than}: no result is of that row; there are {', '.join(measured) or 'none'}")
+        raise ValueError(f"than={than}: no result is of that row; there are {', '.join(measured) or 'none'}")
     return Report(
         name,
         read_introduction(folder),

@@ -10,9 +10,8 @@ from pydantic import ValidationError, model_validator
 
 from fastfcn.reading import find, read_bytes
 from fastfcn.reporting import schema
-from fastfcn.reporting.schema import RESULT_BYTES, Number, Text, explain
+from fastfcn.reporting.schema import RESULT, RESULT_BYTES, Number, Text, explain
 
-NAME = "result.json"
 JOB_FIELDS = ("experiment", "row")  # null or absent where no experiment was run
 
 
@@ -124,5 +123,5 @@ def _files(roots: Iterable[Path]) -> list[Path]:
     """List each result file once, also where one root lies within another, in the order of the roots."""
     found: dict[str, Path] = {}
     for root in roots:
-        found = {**found, **{place: path for place, path in find(root, NAME).items() if place not in found}}
+        found = {**found, **{place: path for place, path in find(root, RESULT).items() if place not in found}}
     return list(found.values())
