@@ -11,24 +11,27 @@ from fastfcn.reporting.comparison.export import markdown_table, to_markdown
 from fastfcn.reporting.comparison.findings import speed_findings
 from fastfcn.reporting.comparison.page import to_html
 from fastfcn.reporting.comparison.report import build_report
+from fastfcn.reporting.comparison.runs import Result
 from fastfcn.reporting.comparison.speed import Entry, read_speeds
-from tests.reporting.comparison.synthetic import write_experiment, write_results
+from tests.reporting.comparison.synthetic import GFLOPS, content, write_experiment, write_results
 
 ROWS = {"none": "model=a model/upsampling=none", "jpu": "model=a", "dilated": "model=b"}
 
 
-def write_benchmark(folder: Path, **fps: float) -> None:
+def write_benchmark(folder: Path, *, backbone: str = "tu-resnet18", options: str = "", **fps: float) -> None:
     """Write what benchmark.py does: networks by their presets and options."""
     models = [
         {
-            "model": ROWS[row].removeprefix("model="), "path": path, "parameters": 2_000_000, "gflops": 10.0,
+            "model": ROWS[row].removeprefix("model=") + options, "path": path, "parameters": 2_000_000,
+            "gflops": GFLOPS.get(row, 40.0), "backbone": backbone, "output_stride": 32, "upsampling": row,
+            "head": "encnet",
             "latency_ms": {"median": 1000 / (value * factor), "min": 1.0, "max": 9.0}, "fps": value * factor,
         }
         for row, value in fps.items()
         for path, factor in {"plain": 1, "fast": 2}.items()
     ]  # fmt: skip
     content = {"what": "forward", "size": 512, "batch": 1, "threads": 2, "device": "cpu", "models": models}
-    (folder / "benchmark.json").write_text(json.dumps(content))
+    (folder / f"benchmark{options.strip()}.json").write_text(json.dumps(content))
 
 
 @pytest.fixture
@@ -43,13 +46,13 @@ def test_speeds_compare_by_ratio(folder: Path) -> None:
     report = build_report(folder, [])
     lines = markdown_table(speed_grid(report.rows, report.speeds, report.published)).splitlines()
     assert lines[2:] == [
-        "| none | plain | 10.0 | 2.0 | 125.0 | 8.00 |  | 4.00 |  |",
-        "| jpu | plain | 10.0 | 2.0 | 200.0 | 5.00 | 37.56 | 2.50 | 2.00 |",
-        "| dilated | plain | 10.0 | 2.0 | 500.0 | 2.00 | 18.77 | 1.00 | 1.00 |",
+        "| none | plain | 20.0 | 2.0 | 125.0 | 8.00 |  | 4.00 |  |",
+        "| jpu | plain | 27.7 | 2.0 | 200.0 | 5.00 | 37.56 | 2.50 | 2.00 |",
+        "| dilated | plain | 62.0 | 2.0 | 500.0 | 2.00 | 18.77 | 1.00 | 1.00 |",
         "| bilinear | plain |  |  |  | missing |  |  |  |",
-        "| none | fast | 10.0 | 2.0 | 62.5 | 16.00 |  | 4.00 |  |",
-        "| jpu | fast | 10.0 | 2.0 | 100.0 | 10.00 | 37.56 | 2.50 | 2.00 |",
-        "| dilated | fast | 10.0 | 2.0 | 250.0 | 4.00 | 18.77 | 1.00 | 1.00 |",
+        "| none | fast | 20.0 | 2.0 | 62.5 | 16.00 |  | 4.00 |  |",
+        "| jpu | fast | 27.7 | 2.0 | 100.0 | 10.00 | 37.56 | 2.50 | 2.00 |",
+        "| dilated | fast | 62.0 | 2.0 | 250.0 | 4.00 | 18.77 | 1.00 | 1.00 |",
         "| bilinear | fast |  |  |  | missing |  |  |  |",
     ]
     assert speed_findings(report.speeds, report.published) == [
@@ -81,6 +84,30 @@ def test_accuracy_is_set_against_speed_where_every_row_was_timed(folder: Path) -
     assert "mIoU against images a second" in page
     assert "the rows that no other beats in both: none, jpu." in page
     assert "Upright bars: the range of seeds; level ones: the slowest and the fastest round." in page
+
+
+def test_a_speed_is_that_of_the_network_and_not_of_the_row(folder: Path) -> None:
+    write_results(folder / "results")
+    (folder / "results" / "bilinear").rename(folder / "bilinear")
+    (folder / "benchmark.json").unlink()
+    lines = build_report(folder, [folder / "results"]).tables[0].lines
+    assert [line.label for line in lines] == ["none", "jpu"]
+    write_benchmark(folder, backbone="mit_b0", options=" backbone=mit_b0", none=80.0, jpu=50.0)
+    report = build_report(folder, [folder / "results"])
+    assert report.speeds.of(lines) == {}
+    assert list(report.speeds.paths["plain"]) == ["none (mit_b0)", "jpu (mit_b0)"]
+    write_benchmark(folder, none=8.0, jpu=5.0)
+    speeds = build_report(folder, [folder / "results"]).speeds
+    assert {label: entry.fps for label, entry in speeds.of(lines).items()} == {"none": 8.0, "jpu": 5.0}
+    assert list(speeds.paths["plain"]) == ["none (mit_b0)", "jpu (mit_b0)", "none", "jpu"]
+
+
+@pytest.mark.parametrize(("gflops", "same"), [(27.0, True), (29.0, True), (30.0, False), (25.0, False)])
+def test_a_network_of_another_width_is_another(gflops: float, same: bool) -> None:
+    facts = {"model": "a", "path": "plain", "gflops": gflops, "parameters": 1, "fps": 1.0, "latency_ms": {"median": 1}}
+    result = Result.model_validate(content("jpu"))
+    assert Entry.model_validate({**facts, **result.model.model_dump()}).is_of(result) == same
+    assert not Entry.model_validate(facts).is_of(result)
 
 
 @pytest.mark.parametrize(

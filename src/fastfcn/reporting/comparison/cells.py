@@ -81,7 +81,7 @@ def _line(line: Line, speeds: Mapping[str, Entry]) -> tuple[Cell, ...]:
         number(result.gflops, ".1f"),
         number(result.parameters / 1e6, ".1f"),
         number(line.seconds / 60, ".1f"),
-        *_speed(line.row, line.reference, speeds),
+        *_speed(line.label, line.reference, speeds),
     )
 
 
@@ -105,8 +105,8 @@ def _difference(line: Line) -> Cell:
     return Cell("" if line.reference is None else NOT_COMPARABLE)
 
 
-def _speed(row: str, reference: Reference | None, speeds: Mapping[str, Entry]) -> tuple[Cell, Cell]:
-    ours = speeds.get(row)
+def _speed(label: str, reference: Reference | None, speeds: Mapping[str, Entry]) -> tuple[Cell, Cell]:
+    ours = speeds.get(label)
     return (
         number(None if ours is None else ours.fps, ".2f"),
         number(None if reference is None else reference.scores.fps, ".2f"),

@@ -62,8 +62,8 @@ def to_markdown(report: "Report", *, made: date) -> str:
     parts = (report.tables, report.judged, report.upsampling, report.tuning)
     for table, judged, upsampling, tuning in zip(*parts, strict=True):
         blocks.append(f"## {table.group}")
-        blocks.extend(findings(table, report.published, judged, report.speeds.compared))
-        blocks.append(markdown_table(accuracy_grid(table, report.speeds.compared)))
+        blocks.extend(findings(table, report.published, judged, report.speeds.of(table.lines)))
+        blocks.append(markdown_table(accuracy_grid(table, report.speeds.of(table.lines))))
         blocks.extend(notes(table))
         if (grid := judged_grid(judged)) is not None and judged.judgement is not None:
             blocks.append(markdown_table(grid))

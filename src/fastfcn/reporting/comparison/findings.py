@@ -45,13 +45,13 @@ def _cheapest(table: Table, judgement: Judgement, than: str | None, speeds: Mapp
     judged = [line for line in ranked(table.lines) if line.label in judgement.samples]
     other = next((line.label for line in judged if than in (line.row, line.label)), judged[0].label)
     sure = not_worse(judgement, other)
-    timed = all(line.row in speeds for line in table.lines)
+    timed = all(line.label in speeds for line in table.lines)
     row = min(
         (line for line in judged if line.label in sure),
-        key=lambda line: -speeds[line.row].fps if timed else line.runs[0].result.gflops,
+        key=lambda line: -speeds[line.label].fps if timed else line.runs[0].result.gflops,
     )
     margin = f"{judgement.margin:g} {'point' if judgement.margin == 1 else 'points'}"
-    cost = f"{speeds[row.row].fps:.2f} images a second" if timed else f"{row.runs[0].result.gflops:.1f} GFLOPs"
+    cost = f"{speeds[row.label].fps:.2f} images a second" if timed else f"{row.runs[0].result.gflops:.1f} GFLOPs"
     if row.label == other:
         cheaper = "No faster row" if timed else "No row of fewer operations"
         return f"{cheaper} is sure to lose less than {margin} against {other} ({cost})."

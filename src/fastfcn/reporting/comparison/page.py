@@ -96,15 +96,15 @@ def _section(
 ) -> Section:
     order = ranked(table.lines)
     shown = table.group.data in report.shown
-    picture, front = _scatter(name, table, judged, report.speeds.compared)
+    picture, front = _scatter(name, table, judged, report.speeds.of(table.lines))
     faults: list[str] = []
     curves = _curves(name, table, faults)
     return Section(
         name=name,
         title=str(table.group),
         data=table.group.data,
-        findings=findings(table, report.published, judged, report.speeds.compared),
-        grid=accuracy_grid(table, report.speeds.compared),
+        findings=findings(table, report.published, judged, report.speeds.of(table.lines)),
+        grid=accuracy_grid(table, report.speeds.of(table.lines)),
         notes=notes(table),
         verdicts=judged_grid(judged),
         method=method(judged.judgement) if judged.judgement else [],
@@ -131,8 +131,8 @@ def _scatter(name: str, table: Table, judged: Judged, speeds: Mapping[str, Entry
     """Draw mIoU against images a second where every row's were measured, or else against operations."""
     if len(table.lines) < 2:
         return None, ""
-    timed = all(line.row in speeds for line in table.lines)
-    points = [_point(line, speeds[line.row] if timed else None, judged) for line in table.lines]
+    timed = all(line.label in speeds for line in table.lines)
+    points = [_point(line, speeds[line.label] if timed else None, judged) for line in table.lines]
     sign = -1 if timed else 1
     front = pareto_front([(sign * point.cost, point.mean) for point in points])
     cost = "images a second" if timed else "GFLOPs of one image of 512 x 512 (less is cheaper)"

@@ -1,6 +1,6 @@
 """The measured speed of an experiment's rows, where benchmark.py has told it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -8,9 +8,12 @@ from typing import Annotated
 from pydantic import BaseModel, Field, ValidationError
 
 from fastfcn.reading import read_bytes
+from fastfcn.reporting.comparison.table import Line
+from fastfcn.reporting.schema import Result
 
 BENCHMARK_BYTES = 5_000_000
-NAME = "benchmark.json"  # in the experiment's folder, as benchmark.py writes it
+FILES = "benchmark*.json"  # in the experiment's folder, as benchmark.py writes them
+ALIKE = 0.05  # of the operations: the number of classes differs
 PATHS = ("plain", "eager", "fast")  # the first is what the paper timed
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -34,6 +37,16 @@ class Entry(BaseModel):
     parameters: int
     latency_ms: Latency
     fps: Positive
+    backbone: str | None = None
+    output_stride: int | None = None
+    upsampling: str | None = None
+    head: str | None = None
+
+    def is_of(self, result: Result) -> bool:
+        """Tell whether a result is of this network: of the same parts, and of about as many operations."""
+        parts = result.model.model_dump()
+        named = {name: getattr(self, name) for name in parts}
+        return named == parts and abs(self.gflops - result.gflops) <= ALIKE * result.gflops
 
     @property
     def fps_range(self) -> tuple[float, float]:
@@ -65,32 +78,49 @@ class Speeds:
     paths: Mapping[str, Mapping[str, Entry]]
     conditions: str
 
-    @property
-    def compared(self) -> Mapping[str, Entry]:
-        """The rows on the path that is nearest to what the paper timed; empty where nothing was."""
-        return next((self.paths[path] for path in PATHS if path in self.paths), {})
+    def of(self, lines: Iterable[Line]) -> Mapping[str, Entry]:
+        """Find the networks of `lines`, by their labels, on the path that is nearest to what the paper timed."""
+        timed = next((self.paths[path].values() for path in PATHS if path in self.paths), ())
+        found = {line.label: [each for each in timed if each.is_of(line.runs[0].result)] for line in lines}
+        return {label: entries[0] for label, entries in found.items() if entries}
 
 
 NOTHING = Speeds({}, "")
 
 
 def read_speeds(folder: Path, rows: Mapping[str, str]) -> Speeds:
-    """Read the speeds of `rows`, name to overrides; an entry is a row's if it names the row or the same overrides.
+    """Read the speeds of `rows`, name to overrides, and of the same rows with further options.
 
     Raises ValueError for a file that benchmark.py has not written.
     """
-    path = folder / NAME
-    if not path.exists():
+    files = [_read(path) for path in sorted(folder.glob(FILES))]
+    if not files:
         return NOTHING
+    paths: dict[str, dict[str, Entry]] = {}
+    for entry in (entry for file in files for entry in file.models):
+        paths.setdefault(entry.way, {})[_row_of(entry, rows)] = entry
+    conditions = dict.fromkeys(
+        f"{each.device}, threads {each.threads}, {each.size} x {each.size}, batch {each.batch}" for each in files
+    )
+    return Speeds(paths, "; ".join(conditions))
+
+
+def _read(path: Path) -> Benchmark:
     try:
-        found = Benchmark.model_validate_json(read_bytes(path, BENCHMARK_BYTES))
+        return Benchmark.model_validate_json(read_bytes(path, BENCHMARK_BYTES))
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    names = {" ".join(text.split()).removeprefix("model="): row for row, text in rows.items()}
-    paths: dict[str, dict[str, Entry]] = {}
-    for entry in found.models:
-        row = entry.model if entry.model in rows else names.get(entry.model, entry.model)
-        paths.setdefault(entry.way, {})[row] = entry
-    size = f"{found.size} x {found.size}, batch {found.batch}"
-    return Speeds(paths, f"{found.device}, threads {found.threads}, {size}")
+
+
+def _row_of(entry: Entry, rows: Mapping[str, str]) -> str:
+    """Return the row that an entry names, or whose overrides it has; with others beside them, and its backbone."""
+    if entry.model in rows:
+        return entry.model
+    words = set(entry.model.split())
+    overrides = {row: set(text.removeprefix("model=").split()) for row, text in rows.items()}
+    known = [row for row, own in overrides.items() if own <= words]
+    if not known:
+        return entry.model
+    row = max(known, key=lambda row: len(overrides[row]))
+    return row if overrides[row] == words else f"{row} ({entry.backbone})"
