@@ -41,7 +41,7 @@ def measured() -> tuple[float, ...]:
     scaled = [n for path in EXPERIMENTS.rglob("*.json") for n in numbers_of(json.loads(path.read_text()))]
     for folder in sorted(path.parent for path in EXPERIMENTS.glob("*/results")):
         report = build_report(folder, [folder / "results"])
-        grids = [accuracy_grid(table, report.speeds.compared) for table in report.tables]
+        grids = [accuracy_grid(table, report.speeds.of(table.lines)) for table in report.tables]
         grids += [grid for judged in report.judged if (grid := judged_grid(judged)) is not None]
         cells = [cell.text for grid in grids for row in grid.rows for cell in row]
         scaled += [float(token.replace(",", "")) for text in cells for token in NUMBER.findall(text)]

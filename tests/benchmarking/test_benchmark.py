@@ -85,12 +85,15 @@ def test_a_network_is_timed_in_the_precision_that_its_row_says(measured, monkeyp
     assert seen[-2:] == [torch.float32, torch.bfloat16]
 
 
-def test_encoding(measured) -> None:
-    content = measured("what=encoding", "what.pixels=400", "what.batch=2")
-    memory = {row["formulation"]: row["extra_memory_bytes"] for row in content["formulations"]}
+def test_the_encoding_layer_holds_no_residuals() -> None:
+    layer, x = Encoding(512, 32), torch.randn(2, 512, 400, 1, requires_grad=True)
     residuals = 2 * 400 * 32 * 512 * 4  # bytes of (B, N, K, D)
-    assert memory["expanded"] > residuals
-    assert memory["own"] < residuals / 2
+    expanded, own = (
+        peak_memory(lambda each=each: each(x).sum().backward(), torch.device("cpu"))
+        for each in (ExpandedEncoding(layer), layer)
+    )
+    assert expanded > residuals
+    assert own < residuals / 2
 
 
 def test_evaluation(measured) -> None:
