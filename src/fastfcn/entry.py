@@ -23,14 +23,14 @@ from fastfcn.console import print_whatever_comes
 from fastfcn.fitting import shortened
 from fastfcn.installation import CONF
 from fastfcn.literal import literal
-from fastfcn.memory import explain as explain_memory
-from fastfcn.memory import is_out_of_memory
+from fastfcn.out_of_memory import explain as explain_memory
+from fastfcn.out_of_memory import is_out_of_memory
 from fastfcn.words import FULL_ERROR
 
 WRITTEN = ("hydra.run.dir=", "output=")  # options that name a folder to write to
 MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
 LONGEST = 2000  # characters of a line
-NAMED_MISTAKES = {"MisconfigurationException"}  # of modules that take seconds to import
+LIGHTNING_ERRORS = "lightning.fabric.utilities.exceptions"  # takes seconds to import
 
 Task = Callable[[DictConfig], None]
 
@@ -96,7 +96,8 @@ def _set_full_error(value: str | None) -> None:
 
 
 def _is_mistake(error: Exception) -> bool:
-    return isinstance(error, MISTAKES) or type(error).__name__ in NAMED_MISTAKES or is_out_of_memory(error)
+    lightnings = getattr(sys.modules.get(LIGHTNING_ERRORS), "MisconfigurationException", ())
+    return isinstance(error, (*MISTAKES, lightnings)) or is_out_of_memory(error)
 
 
 def explain(error: BaseException, config_name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from fastfcn.benchmarking.memory import peak_memory
+from fastfcn.benchmarking.peak_memory import peak_memory
 
 SECONDS, BYTES = 20, 1 << 30
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from fastfcn.benchmarking.memory import peak_memory
+from fastfcn.benchmarking.peak_memory import peak_memory
 from fastfcn.benchmarking.plain import ExpandedEncoding, PlainLoss, expand_encodings
 from fastfcn.benchmarking.timing import interleave
 from fastfcn.data.dataset import IGNORE

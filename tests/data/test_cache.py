@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from fastfcn.data import cache as caching
-from fastfcn.data import memory
+from fastfcn.data import shared_memory
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.cache import CachedSplit, open_cache, read_example
 from fastfcn.data.dataset import Example, SegmentationData, Split
@@ -153,10 +153,10 @@ def test_batches_are_the_same_with_a_cache_and_with_workers(data: Folder, tmp_pa
 
 
 @pytest.fixture
-def shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "shm"
     folder.mkdir()
-    monkeypatch.setattr(memory, "SHARED_MEMORY", folder)
+    monkeypatch.setattr(shared_memory, "SHARED_MEMORY", folder)
     return folder
 
 
@@ -164,16 +164,16 @@ def shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 USER = """
 import sys
 from pathlib import Path
-from fastfcn.data import memory
-memory.SHARED_MEMORY = Path({folder!r})
-(memory.memory_folder({name!r}) / "example").touch()
+from fastfcn.data import shared_memory
+shared_memory.SHARED_MEMORY = Path({folder!r})
+(shared_memory.memory_folder({name!r}) / "example").touch()
 print("ready", flush=True)
 sys.stdin.read()
 """
 
 
 def start_user(folder: Path, name: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(memory.__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(shared_memory.__file__).parents[2])}
     program = USER.format(folder=str(folder), name=name)
     process = subprocess.Popen(
         [sys.executable, "-c", program], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -183,29 +183,29 @@ def start_user(folder: Path, name: str) -> subprocess.Popen[str]:
     return process
 
 
-def test_memory_is_freed_by_the_last_process_that_used_it(shared_memory: Path) -> None:
-    first = start_user(shared_memory, "a")
-    folder = memory.memory_folder("a")
+def test_memory_is_freed_by_the_last_process_that_used_it(shm: Path) -> None:
+    first = start_user(shm, "a")
+    folder = shared_memory.memory_folder("a")
     assert (folder / "example").exists()
     first.communicate("")
     assert first.returncode == 0
     assert (folder / "example").exists()
-    memory.release(folder)
+    shared_memory.release(folder)
     assert not folder.exists()
-    memory.release(folder)  # once is enough
+    shared_memory.release(folder)  # once is enough
 
 
-def test_memory_of_a_killed_process_is_freed_by_the_next(shared_memory: Path) -> None:
-    killed, alive = start_user(shared_memory, "killed"), start_user(shared_memory, "alive")
+def test_memory_of_a_killed_process_is_freed_by_the_next(shm: Path) -> None:
+    killed, alive = start_user(shm, "killed"), start_user(shm, "alive")
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    assert (shared_memory / f"fastfcn-{os.getuid()}" / "killed").exists()
-    folder = memory.memory_folder("mine")
+    assert (shm / f"fastfcn-{os.getuid()}" / "killed").exists()
+    folder = shared_memory.memory_folder("mine")
     try:
         assert not (folder.parent / "killed").exists()
         assert (folder.parent / "alive").exists()
     finally:
-        memory.release(folder)
+        shared_memory.release(folder)
         alive.communicate("")
     deadline = time.monotonic() + 5
     while (folder.parent / "alive").exists() and time.monotonic() < deadline:
@@ -213,13 +213,13 @@ def test_memory_of_a_killed_process_is_freed_by_the_next(shared_memory: Path) ->
     assert sorted(path.suffix for path in folder.parent.iterdir()) == [".lock"] * 3
 
 
-def test_ram_is_refused_where_there_is_none(data: Folder, shared_memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ram_is_refused_where_there_is_none(data: Folder, shm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caching, "memory_available", lambda: 1000)
     with pytest.raises(ValueError, match=r"recipe.cache=ram needs about 0.00 GiB for the images .* of data=folder"):
         open_cache("ram", data, {})
-    shared_memory.rename(shared_memory.with_name("gone"))
+    shm.rename(shm.with_name("gone"))
     with pytest.raises(ValueError, match=r"there is no .*shm here to hold recipe.cache=ram; give a folder on a disk"):
-        memory.memory_folder("a")
+        shared_memory.memory_folder("a")
 
 
 def test_a_run_uses_the_cache(data: Folder, tmp_path: Path, script) -> None:

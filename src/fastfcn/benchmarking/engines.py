@@ -13,7 +13,7 @@ from rich.table import Table
 
 from fastfcn.benchmarking.base import Benchmark
 from fastfcn.benchmarking.entries import build_entry, model_configs
-from fastfcn.benchmarking.memory import peak_memory
+from fastfcn.benchmarking.peak_memory import peak_memory
 from fastfcn.benchmarking.timing import Timing, interleave
 from fastfcn.data.dataset import UInt8
 from fastfcn.exporting.deployed import Deployed, trace

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastfcn.data.dataset import Example, SegmentationData, Split
-from fastfcn.data.memory import MEMORY, memory_available, memory_folder
+from fastfcn.data.shared_memory import MEMORY, memory_available, memory_folder
 from fastfcn.files import write_atomically
 
 FORMAT = 2  # of the files, and of what decoding does to an image or a mask: another number reads everything anew

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fastfcn.benchmarking.memory import peak_memory
+from fastfcn.benchmarking.peak_memory import peak_memory
 from fastfcn.benchmarking.timing import interleave
 from fastfcn.exporting.feeding import prepared
 from fastfcn.exporting.formats import Opened

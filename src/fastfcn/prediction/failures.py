@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from fastfcn.memory import explain, is_out_of_memory
+from fastfcn.out_of_memory import explain, is_out_of_memory
 from fastfcn.prediction.config import PredictionConfig
 from fastfcn.prediction.sources import Source, printable
 

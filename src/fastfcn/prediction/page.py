@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from fastfcn.data.dataset import UInt8
-from fastfcn.memory import explain, is_out_of_memory
+from fastfcn.out_of_memory import explain, is_out_of_memory
 from fastfcn.prediction.candidate import Candidate, Seen, heat
 
 

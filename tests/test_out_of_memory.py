@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fastfcn.evaluation.protocols import FullImage
-from fastfcn.memory import explain, is_out_of_memory
+from fastfcn.out_of_memory import explain, is_out_of_memory
 from fastfcn.training.module import SegmentationModule
 from tests.conftest import TINY_RUN
 
