@@ -7,7 +7,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from fastfcn.tracking.keys import BEST_METRIC
 from fastfcn.training.callbacks import training_callbacks
@@ -39,7 +39,9 @@ class Scored(L.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.01)
 
 
-def fit(run_dir: Path, *scores: float, every: int = 100, resume: Path | None = None) -> tuple[L.Trainer, Scored]:
+def fit(
+    run_dir: Path, *scores: float, every: int = 100, resume: Path | None = None, data: Dataset | None = None
+) -> tuple[L.Trainer, Scored]:
     callbacks = training_callbacks(run_dir, checkpoint_every=every, log_every=0, progress_bar=False)
     module = Scored(*scores)
     trainer = L.Trainer(
@@ -47,7 +49,7 @@ def fit(run_dir: Path, *scores: float, every: int = 100, resume: Path | None = N
         enable_progress_bar=False, callbacks=[each for each in callbacks if isinstance(each, Checkpoint)],
         plugins=[AtomicCheckpointIO()],
     )  # fmt: skip
-    batches = [DataLoader(torch.ones(length, 1)) for length in (STEPS, 1)]
+    batches = [DataLoader(data or torch.ones(STEPS, 1)), DataLoader(torch.ones(1, 1))]
     trainer.fit(module, *batches, ckpt_path=resume, weights_only=True)
     return trainer, module
 
@@ -74,6 +76,22 @@ def test_the_best_is_remembered_in_another_folder(third: float, best: int, tmp_p
     assert (step(tmp_path / "b", "best"), step(tmp_path / "b", "last")) == (best * STEPS, 3 * STEPS)
     assert best_checkpoint(trainer) == str(tmp_path / "b" / "checkpoints" / "best.ckpt")
     assert step(tmp_path / "a", "best") == 2 * STEPS
+
+
+class Unreadable(Dataset):
+    def __len__(self) -> int:
+        return STEPS
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        if index == 2:
+            raise ValueError("batch 2 cannot be read")
+        return torch.ones(1)
+
+
+def test_a_step_is_saved_though_the_next_batch_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="batch 2 cannot be read"):
+        fit(tmp_path, 0.9, every=2, data=Unreadable())
+    assert step(tmp_path, "last") == 2
 
 
 def test_steps_are_saved_but_for_the_last_of_an_epoch_which_validation_follows(tmp_path: Path) -> None:

@@ -64,16 +64,23 @@ class StepCheckpoint(Checkpoint):
 
     def on_train_batch_start(self, trainer: L.Trainer, *args: Any) -> None:
         """Write what was taken, now that it is logged, and stop if that was asked for."""
-        storage = trainer.strategy.checkpoint_io
-        assert isinstance(storage, AtomicCheckpointIO)
-        storage.write_held()
+        self._write(trainer)
         if self._stopping:
             self._stop(trainer)
+
+    def on_exception(self, trainer: L.Trainer, *args: Any) -> None:
+        """Write it where there is no next batch: one cannot be read, or the user has enough."""
+        self._write(trainer)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop between two epochs, the first of which has left its checkpoint."""
         if trainer.current_epoch > 0 and self._agreed(trainer):
             self._stop(trainer)
+
+    def _write(self, trainer: L.Trainer) -> None:
+        storage = trainer.strategy.checkpoint_io
+        assert isinstance(storage, AtomicCheckpointIO)
+        storage.write_held()
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._received = signal.Signals(number).name
