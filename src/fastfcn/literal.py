@@ -22,7 +22,7 @@ PATHS = {
 NAMES = {
     "row", "split", "score", "data.name", "data.train_split", "data.val_split", "data.test_split", "logger.project",
     "logger.entity", "model.backbone.name", "url", "device", "group", "annotations",
-    "repo", "revision", "license",
+    "repo", "revision", "license", "tune",
 }  # fmt: skip
 OPTION = re.compile(r"(\+{0,2}([\w./@]+))=(.*)", re.DOTALL)
 BARE = re.compile(r"[A-Za-z0-9_./@%+-]+")  # what a sweep hands to its jobs as it stands

@@ -44,17 +44,30 @@ class SweepLauncher(Launcher):
         self.config = config
         Path(str(config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)  # where a sweeper may keep its records
 
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run the jobs that are not done; a job's value is its mIoU, None if it failed."""
+    def launch(
+        self,
+        job_overrides: Sequence[Sequence[str]],
+        initial_job_idx: int,
+        *,
+        below: str = "",
+        named: Sequence[str] | None = None,
+    ) -> Sequence[JobReturn]:
+        """Run the jobs that are not done; a job's value is its mIoU, None if it failed. `plan_jobs` has the options."""
         from fastfcn.sweeping.plan import plan_jobs
         from fastfcn.sweeping.status import read_score
         from fastfcn.sweeping.sweep import run_sweep
 
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        jobs = plan_jobs(self.hydra_context.config_loader, self.config, job_overrides, timeout=self.timeout)
-        run_sweep(jobs, self.backend(), title=str(self.config.hydra.sweep.dir))
+        loader = self.hydra_context.config_loader
+        jobs = plan_jobs(loader, self.config, job_overrides, timeout=self.timeout, below=below, named=named)
+        run_sweep(jobs, self.backend(), title=str(Path(str(self.config.hydra.sweep.dir), below)))
         return [
-            JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED, _return_value=read_score(job.folder))
+            JobReturn(
+                overrides=job.overrides,
+                working_dir=str(job.folder),
+                status=JobStatus.COMPLETED,
+                _return_value=read_score(job.folder),
+            )
             for job in jobs
         ]
 

@@ -11,13 +11,14 @@ import yaml
 from hydra.core.config_store import ConfigStore
 
 from fastfcn.installation import CONF, EXPERIMENTS
+from fastfcn.literal import MULTIRUN
 from fastfcn.optional import require
 from fastfcn.reading import read_yaml
 from fastfcn.reporting.comparison.experiment import rows_of
 
 FOLDER = EXPERIMENTS
 LAUNCHERS = CONF / "hydra" / "launcher"
-CHOICE = re.compile(r"(\+?)(experiment|row|hydra/launcher|hydra/sweeper)=(.*)")
+CHOICE = re.compile(r"(\+?)(experiment|row|tune|hydra/launcher|hydra/sweeper)=(.*)")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 OVERRIDE = re.compile(r"([\w./]+)=(.+)")
 KEYS = {"protocol", "seeds", "options", "rows", "factors"}
@@ -72,11 +73,12 @@ def _has_one(content: Mapping[str, Any]) -> bool:
 def register_experiments(arguments: Sequence[str]) -> None:
     """Make the tables choices of the group `experiment`, and the rows of the one chosen choices of the group `row`.
 
-    `arguments` are the command line's. Raises ValueError for a choice that cannot be meant.
+    What `tune` is given is its one choice. `arguments` are the command line's. Raises ValueError for a choice that
+    cannot be meant.
     """
     choices = _choices(arguments)
     store = ConfigStore.instance()
-    for group in ("experiment", "row"):
+    for group in ("experiment", "row", "tune"):
         store.repo.pop(group, None)  # of a call before this one
     for name in known_experiments():
         store.store(group="experiment", name=name, node={}, package="_global_")
@@ -84,7 +86,11 @@ def register_experiments(arguments: Sequence[str]) -> None:
     if chosen == "null":
         return
     experiment = read_experiment(chosen)
-    store.store(group="experiment", name=chosen, node=_table_node(experiment), package="_global_")
+    node = _table_node(experiment)
+    if (tune := choices.get("tune", "null")) != "null":
+        store.store(group="tune", name=tune, node={}, package="_global_")
+        node = _tuned(node, int(tune))
+    store.store(group="experiment", name=chosen, node=node, package="_global_")
     for row, overrides in experiment.rows.items():
         store.store(group="row", name=row, node={**_node(overrides), "row": row}, package="_global_")
 
@@ -119,7 +125,36 @@ def _choices(arguments: Sequence[str]) -> dict[str, str]:
         raise ValueError(f"experiment={experiment}: one table a command")
     if experiment == "null" and choices.get("row", "null") != "null":
         raise ValueError(f"row={choices['row']} is a row of a table; add experiment=NAME, one of {_listed()}")
+    if choices.get("tune", "null") != "null":
+        _require_tunable(choices, arguments)
     return choices
+
+
+def _require_tunable(choices: Mapping[str, str], arguments: Sequence[str]) -> None:
+    tune = choices["tune"]
+    if not re.fullmatch(r"[1-9]\d*", tune):
+        raise ValueError(f"tune must be a number of trials for each row, 1 or more, got {tune}")
+    if choices.get("experiment", "null") == "null":
+        raise ValueError(f"tune={tune} is for the rows of a table; add experiment=NAME, one of {_listed()}")
+    if MULTIRUN.isdisjoint(arguments):
+        raise ValueError(f"tune={tune} makes many trainings of one command: add -m")
+    if "hydra/sweeper" in choices:
+        raise ValueError(f"tune={tune} searches by itself; leave hydra/sweeper={choices['hydra/sweeper']} out")
+    require("hydra_plugins.hydra_optuna_sweeper", extra="sweeps", what="tune=")
+
+
+def _tuned(node: Mapping[str, Any], trials: int) -> dict[str, Any]:
+    """Give a table's node the sweeper of tune=, and a folder beside that of the table as it is."""
+    hydra = node["hydra"]
+    *others, own = node["defaults"]
+    return {
+        **node,
+        "defaults": [*others, {"override /hydra/sweeper": "tune"}, own],
+        "hydra": {
+            "sweeper": {**hydra["sweeper"], "n_trials": trials},
+            "sweep": {"dir": hydra["sweep"]["dir"].replace("sweeps/", "sweeps/tuned/")},
+        },
+    }
 
 
 def _table_node(experiment: Experiment) -> dict[str, Any]:

@@ -32,16 +32,23 @@ class Planned:
 
 
 def plan_jobs(
-    loader: ConfigLoader, master: DictConfig, job_overrides: Sequence[Sequence[str]], *, timeout: float | None
+    loader: ConfigLoader,
+    master: DictConfig,
+    job_overrides: Sequence[Sequence[str]],
+    *,
+    timeout: float | None,
+    below: str = "",
+    named: Sequence[str] | None = None,
 ) -> list[Job]:
-    """Compose every job of a sweep and find its folder.
+    """Compose every job of a sweep and find its folder, in the sweep's or `below` that.
 
+    `named` are the options that its name has beside row and seed: by default those that are swept or differ.
     Raises ValueError if a job's configuration does not fit, two would share a folder, or a folder holds the files of
     another configuration.
     """
     swept = _swept_keys(loader, master)
     pairs = [dict(map(split_override, overrides)) for overrides in job_overrides]
-    varied = varied_keys(swept, pairs)
+    varied = varied_keys(swept, pairs) if named is None else [*named]
     launch = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     configs = [loader.load_sweep_config(master, list(overrides)) for overrides in job_overrides]
     folders = [Path(str(config.hydra.sweep.dir)).absolute() for config in configs]
@@ -50,7 +57,7 @@ def plan_jobs(
     common = Path(os.path.commonpath(folders))
     planned = []
     for overrides, pair, config, folder in zip(job_overrides, pairs, configs, folders, strict=True):
-        own = folder / folder_name(pair, varied)
+        own = folder / below / folder_name(pair, varied)
         job = Job(
             name=str(own.relative_to(common)),
             folder=own,

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.status import Status
@@ -12,6 +13,11 @@ _unfinished: list[tuple[Job, Status]] = []  # of this process's sweep: Hydra han
 def note_unfinished(jobs: Sequence[Job], statuses: Sequence[Status]) -> None:
     """Remember the jobs that are not done."""
     _unfinished.extend((job, status) for job, status in zip(jobs, statuses, strict=True) if status.state != "done")
+
+
+def forget_unfinished(folder: Path) -> None:
+    """Take the job of a folder off the list: for its sweep it is over."""
+    _unfinished[:] = [(job, status) for job, status in _unfinished if job.folder != folder]
 
 
 def report_jobs() -> None:

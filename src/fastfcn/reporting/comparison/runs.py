@@ -12,6 +12,7 @@ from fastfcn.reading import find, read_bytes
 from fastfcn.reporting import schema
 from fastfcn.reporting.schema import RESULT, RESULT_BYTES, Number, Text, explain
 
+TRIALS = "trials"  # folder, within that of a sweep with tune=, of the runs by which rows were tuned
 JOB_FIELDS = ("experiment", "row")  # null or absent where no experiment was run
 
 
@@ -59,6 +60,22 @@ class Run:
         return self.folder.name.startswith(f"seed{self.result.seed},")
 
     @property
+    def is_apart(self) -> bool:
+        """Tell whether it served to tune its row alone, which other runs show: it lies in trials/ROW/."""
+        return self.folder.parent.parent.name == TRIALS
+
+    @property
+    def options(self) -> str:
+        """What a trial's folder is named by beside its seed."""
+        return self.folder.name.partition(",")[2]
+
+    @property
+    def tuned(self) -> tuple[Any, ...]:
+        """What it has in common with the runs of a row that it served to tune, whatever split those are scored on."""
+        result = self.result
+        return result.data, result.protocol, result.steps, result.row, result.model
+
+    @property
     def identity(self) -> tuple[Any, ...]:
         """What no two runs of a table may share."""
         result = self.result
@@ -66,14 +83,15 @@ class Run:
         return *group, result.row, result.model, result.seed
 
 
-Trials = Mapping[tuple[Any, ...], Sequence[float]]  # mIoU by a run's identity
+Trials = Mapping[tuple[Any, ...], Sequence[Run]]  # by the identity of the run that is one of them, or what they tuned
 
 
 @dataclass(frozen=True)
 class Collection:
     """The runs of an experiment, a line on every file that was left out, and the reason by row (ROW/seedN).
 
-    Of a row and seed that was tried with several options (ROW/seedN,OPTIONS) the best is a run; `trials` has them all.
+    Of a row and seed that was tried with several options (ROW/seedN,OPTIONS) the best is a run, but for those in
+    trials/; `trials` has them all.
     """
 
     runs: tuple[Run, ...]
@@ -85,14 +103,17 @@ class Collection:
 def collect(roots: Iterable[Path], experiment: str) -> Collection:
     """Read every result.json below `roots` that a job of `experiment` wrote; where two tell of one run, the first."""
     runs: dict[tuple[Any, ...], Run] = {}
-    trials: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+    trials: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
     reasons: dict[Path, str] = {}
     for path in _files(roots):
         try:
             run = Run(path.parent, read_result(path, experiment))
+            if run.is_apart:
+                trials[run.tuned].append(run)
+                continue
             known = runs.setdefault(run.identity, run)
             if run.is_trial and known.is_trial:
-                trials[run.identity].append(run.result.miou)
+                trials[run.identity].append(run)
                 runs[run.identity] = max(known, run, key=lambda each: each.result.miou)
             elif known is not run and known.result != run.result:
                 raise ValueError(f"another run of row {run.result.row}, seed {run.result.seed} than {known.folder}")

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from fastfcn.reporting.comparison.cells import BLANK, Cell, Grid, number, word
-from fastfcn.reporting.comparison.runs import Trials
+from fastfcn.reporting.comparison.runs import Run, Trials
 from fastfcn.reporting.comparison.table import Line
 
 SHOWN = (1, 2, 4, 8, 16, 32, 64)  # trials
@@ -21,30 +21,41 @@ def expected_best(scores: Sequence[float]) -> list[float]:
 
 def tuning_grid(lines: Sequence[Line], trials: Trials) -> Grid | None:
     """Lay out, for rows of which trials were run, the expected best of n, in percent, the mean over their seeds."""
-    curves: dict[str, list[list[float]]] = defaultdict(list)
+    tried: dict[str, list[Sequence[Run]]] = defaultdict(list)
     for line in lines:
-        for run in line.runs:
-            scores = trials.get(run.identity, ())
-            curves[line.label] += [expected_best(scores)] if len(scores) > 1 else []
-    known = {label: each for label, each in curves.items() if each}
+        searches = [trials.get(key, ()) for key in (line.runs[0].tuned, *(run.identity for run in line.runs))]
+        tried[line.label] += [each for each in searches if len(each) > 1]
+    known = {label: each for label, each in tried.items() if each}
     if not known:
         return None
-    most = max(len(curve) for each in known.values() for curve in each)
+    curves = {label: [expected_best([run.result.miou for run in each]) for each in known[label]] for label in known}
+    most = max(len(curve) for each in curves.values() for curve in each)
     counts = [*(count for count in SHOWN if count < most), most]
-    rows = [(word(label), _count(each), *(_mean(each, count) for count in counts)) for label, each in known.items()]
-    headings = ("row", "trials", *(f"best of {count}" for count in counts))
-    return Grid(headings, (False, *(True for _ in headings[1:])), tuple(rows))
+    rows = [
+        (word(label), _count(each), *(_mean(each, count) for count in counts), _options(known[label]))
+        for label, each in curves.items()
+    ]
+    headings = ("row", "trials", *(f"best of {count}" for count in counts), "the best")
+    return Grid(headings, (False, *(True for _ in headings[2:]), False), tuple(rows))
 
 
 def tuning_notes(grid: Grid) -> list[str]:
     """Explain the table; rows that were searched for longer than others are no fair comparison."""
     lines = [
-        "mIoU to expect of the best of so many trials, drawn from those run. Every seed of the tables above is the "
-        "best of its trials, by the very score that is shown, which flatters all rows that were searched."
+        "mIoU to expect of the best of so many trials, drawn from those run. Of rows tuned by tune=N the table above "
+        "has runs of other seeds than that of the trials, with the options of the trial of the best validation score. "
+        "Of other rows it has the best trial of every seed, by the very score that is shown, which flatters them."
     ]
     if len({cells[1].text for cells in grid.rows}) > 1:
-        lines.append("The rows had different numbers of trials: give each as many.")
+        lines.append(
+            "The rows had different numbers of trials: give each as many. One whose loss was no longer finite is none."
+        )
     return lines
+
+
+def _options(searches: Sequence[Sequence[Run]]) -> Cell:
+    best = [max(each, key=lambda run: run.result.miou).options for each in searches]
+    return word("; ".join(dict.fromkeys(best)))
 
 
 def _count(curves: Sequence[Sequence[float]]) -> Cell:
