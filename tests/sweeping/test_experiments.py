@@ -157,6 +157,10 @@ def test_a_row_may_be_a_loss(composed, tmp_path: Path, monkeypatch: pytest.Monke
         (["row=jpu"], "row=jpu is a row of a table; add experiment=NAME, one of ade20k, "),
         (["experiment=upsampling,heads"], "experiment=upsampling,heads: one table a command"),
         (["hydra/launcher=basic"], "hydra/launcher=basic is none of local, ray, slurm, which give every job a process"),
+        (["-m", "experiment=upsampling", "tune=0"], "tune must be a number of trials for each row, 1 or more, got 0"),
+        (["-m", "tune=8"], "tune=8 is for the rows of a table; add experiment=NAME, one of ade20k, "),
+        (["experiment=upsampling", "row=jpu", "tune=8"], "tune=8 makes many trainings of one command: add -m"),
+        (["-m", "experiment=upsampling", "tune=8", "hydra/sweeper=search"], "leave hydra/sweeper=search out"),
         (["hydra/sweeper=optuna"], "hydra/sweeper=search is Optuna set up here"),
     ],
 )

@@ -78,7 +78,7 @@ class Row:
             return
         if made.return_value is not None:
             self.study.tell(number, made.return_value)
-        elif status is not None and status.state == "failed" and DIVERGED in status.reason:
+        elif status is not None and (status.state == "done" or DIVERGED in status.reason):
             self.study.tell(number, state=TrialState.FAIL)
             forget_unfinished(folder)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastfcn.reporting.comparison.report import build_report, write_report
-from fastfcn.reporting.verdicts.tuning import expected_best
+from fastfcn.reporting.verdicts.tuning import expected_best, tuning_curves
 from tests.reporting.comparison.synthetic import write_experiment, write_run
 
 
@@ -48,7 +48,27 @@ def test_the_page_tells_what_fewer_trials_would_have_given(searched: Path) -> No
     assert f"| jpu | 4 | {best[0]:.2f} | {best[1]:.2f} | {best[3]:.2f} |" in block
     assert "| dilated | 2 | 43.00 | 44.00 |  |" in block
     assert "The rows had different numbers of trials" in block
-    assert "<h3>Trials</h3>" in (searched / "report" / "index.html").read_text()
+    page = (searched / "report" / "index.html").read_text()
+    assert "<h3>Trials</h3>" in page
+    assert 'aria-label="curves over trials"' in page
+
+
+def test_trials_kept_apart_tell_of_a_row_and_are_none_of_its_runs(tmp_path: Path) -> None:
+    folder = write_experiment(tmp_path)
+    for index, miou in enumerate((0.40, 0.52, 0.46)):
+        run = write_run(folder / "results/trials", "jpu", seed=1000, miou=miou)
+        run.rename(run.parent / f"seed1000,recipe.lr=0.0{index + 1}")
+    for seed in (0, 1):
+        write_run(folder / "results", "jpu", seed=seed, miou=0.45, split="test")
+    report = build_report(folder, [folder / "results"])
+    assert not report.left_out
+    assert [line.miou.values for table in report.tables for line in table.lines] == [(0.45, 0.45)]
+    (cells,) = report.tuning[0].rows
+    best = [f"{100 * each:.2f}" for each in expected_best([0.40, 0.52, 0.46])]
+    assert [cell.text for cell in cells] == ["jpu", "3", *best, "recipe.lr=0.02"]
+    curve = tuning_curves(report.tuning[0])["jpu"]
+    assert curve.steps == (1, 2, 3)
+    assert curve.mean[-1] == pytest.approx(100 * expected_best([0.40, 0.52, 0.46])[-1])
 
 
 def test_the_same_trial_told_twice_is_one(searched: Path) -> None:

@@ -85,7 +85,9 @@ def scatter(points: Sequence[Point], *, cost: str, falling: bool, name: str) -> 
         return svg(figure, name, f"mIoU against {cost}")
 
 
-def learning_curves(panels: Mapping[str, Mapping[str, Curve]], labels: Sequence[str], *, name: str) -> str:
+def learning_curves(
+    panels: Mapping[str, Mapping[str, Curve]], labels: Sequence[str], *, name: str, across: str = "optimiser steps"
+) -> str:
     """Draw a panel a metric, and in it a line a row: the mean over the seeds within their range."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11.5, 4.6), layout="constrained")
@@ -93,12 +95,13 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], labels: Sequence[
         places = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (title, curves) in zip(places, panels.items(), strict=True):
             _panel(axes, title, curves, looks)
+            axes.set_xlabel(across)
         handles = {
             label: handle for axes in places for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
         }
         shown = [label for label in labels if label in handles]
         figure.legend([handles[label] for label in shown], shown, loc="outside right upper", frameon=False)
-        return svg(figure, name, "learning curves")
+        return svg(figure, name, f"curves over {across}")
 
 
 def _panel(axes: Axes, title: str, curves: Mapping[str, Curve], looks: Mapping[str, Mapping[str, Any]]) -> None:
@@ -107,7 +110,6 @@ def _panel(axes: Axes, title: str, curves: Mapping[str, Curve], looks: Mapping[s
         axes.fill_between(curve.steps, curve.low, curve.high, color=look["color"], alpha=0.18, linewidth=0)
         marked = {"marker": look["marker"], "markevery": max(1, len(curve.steps) // 6), "markersize": 5}
         axes.plot(curve.steps, curve.mean, label=label, color=look["color"], linestyle=look["linestyle"], **marked)
-    axes.set_xlabel("optimiser steps")
     axes.set_title(title, loc="left", fontsize=11)
 
 

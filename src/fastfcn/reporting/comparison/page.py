@@ -22,7 +22,7 @@ from fastfcn.reporting.upsampling.figures import charts
 from fastfcn.reporting.upsampling.scoring import UpsamplingScores
 from fastfcn.reporting.upsampling.wording import upsampling_grid, upsampling_notes
 from fastfcn.reporting.verdicts.evidence import Judged, effect_grids, judged_grid
-from fastfcn.reporting.verdicts.tuning import tuning_notes
+from fastfcn.reporting.verdicts.tuning import tuning_curves, tuning_notes
 from fastfcn.reporting.verdicts.wording import method
 from fastfcn.tracking.keys import BEST_METRIC, TRAIN_LOSS
 
@@ -47,6 +47,7 @@ class Section:
     effects: dict[str, Grid]
     tuning: Grid | None
     tuning_notes: list[str]
+    tuning_chart: Markup | None
     upsampling: Grid | None
     upsampling_notes: list[str]
     upsampling_charts: list[tuple[str, str, Markup]]
@@ -111,6 +112,7 @@ def _section(
         effects=effect_grids(judged),
         tuning=tuning,
         tuning_notes=tuning_notes(tuning) if tuning else [],
+        tuning_chart=_trials(name, table, tuning) if tuning else None,
         upsampling=upsampling_grid(upsampling) if upsampling else None,
         upsampling_notes=upsampling_notes(upsampling) if upsampling else [],
         upsampling_charts=charts(upsampling, name) if upsampling else [],
@@ -157,6 +159,12 @@ def _curves(name: str, table: Table, faults: list[str]) -> Markup | None:
     }
     shown = {title: curves for title, curves in panels.items() if curves}
     return Markup(learning_curves(shown, labels, name=f"{name}-curves")) if shown else None
+
+
+def _trials(name: str, table: Table, tuning: Grid) -> Markup:
+    panels = {"mIoU to expect of the best trial, %": tuning_curves(tuning)}
+    labels = [line.label for line in table.lines]
+    return Markup(learning_curves(panels, labels, name=f"{name}-trials", across="trials"))
 
 
 def _curves_of(table: Table, metric: str, faults: list[str]) -> dict[str, Curve]:

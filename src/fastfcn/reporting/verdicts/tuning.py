@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from fastfcn.reporting.comparison.cells import BLANK, Cell, Grid, number, word
+from fastfcn.reporting.comparison.curves import Curve
 from fastfcn.reporting.comparison.runs import Run, Trials
 from fastfcn.reporting.comparison.table import Line
 
@@ -37,6 +38,17 @@ def tuning_grid(lines: Sequence[Line], trials: Trials) -> Grid | None:
     ]
     headings = ("row", "trials", *(f"best of {count}" for count in counts), "the best")
     return Grid(headings, (False, *(True for _ in headings[2:]), False), tuple(rows))
+
+
+def tuning_curves(grid: Grid) -> dict[str, Curve]:
+    """Read the best to expect against the number of trials off the table, by row."""
+    counts = [int(heading.rpartition(" ")[2]) for heading in grid.headings[2:-1]]
+    curves = {}
+    for label, _, *cells, _ in grid.rows:
+        points = [(count, cell.value) for count, cell in zip(counts, cells, strict=True) if cell.value is not None]
+        steps, values = zip(*points, strict=True)
+        curves[label.text] = Curve(steps, values, values, values)
+    return curves
 
 
 def tuning_notes(grid: Grid) -> list[str]:
