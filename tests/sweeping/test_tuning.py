@@ -62,7 +62,7 @@ def test_every_row_runs_at_the_best_of_its_trials(
     with pytest.raises(SystemExit):
         script(*sweep, "tune=3")
     script(*sweep, "tune=3")
-    assert "row none: 3 trials, of which 0 diverged; the best has recipe.lr=" in capfd.readouterr().out
+    assert "row none: 3 of 3 trials are over, 3 have a score; the best: recipe.lr=" in capfd.readouterr().out
     assert trainings.made[3] == trainings.made[4], "the trial that was interrupted is made up"
     trials = [each for each in trainings.made[:3] + trainings.made[4:] if each[1] == "1000"]
     assert sorted((row, split) for row, _, _, split in trials) == [("jpu", "val")] * 3 + [("none", "val")] * 3
@@ -137,14 +137,12 @@ def test_a_folder_has_the_trials_of_one_search(tmp_path: Path) -> None:
     row.next_trials(3, at_once=3)
     require_same_search([row], tmp_path, trials=3)
     require_same_search([row], tmp_path, trials=8)
-    with pytest.raises(ValueError, match="has 3 trials of row jpu, not 2; repeat tune=3 or more, or give another"):
+    with pytest.raises(ValueError, match="has 3 trials of row jpu, not 2; repeat the tune= that made"):
         require_same_search([row], tmp_path, trials=2)
     (tmp_path / "jpu" / "seed0").mkdir(parents=True)
     (tmp_path / "jpu" / "seed0" / "config.yaml").touch()
     require_same_search([row], tmp_path, trials=3)
-    with pytest.raises(
-        ValueError, match="has 3 trials of row jpu and runs at their best, not 8; repeat tune=3, or give"
-    ):
+    with pytest.raises(ValueError, match="has 3 trials of row jpu and runs after them, not 8; repeat"):
         require_same_search([row], tmp_path, trials=8)
     row.space = {"recipe.lr": LogUniformDistribution(0.001, 1.0)}
     with pytest.raises(ValueError, match=r"repeat the options of its search, or give another hydra.sweep.dir="):

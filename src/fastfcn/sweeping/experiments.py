@@ -86,11 +86,9 @@ def register_experiments(arguments: Sequence[str]) -> None:
     if chosen == "null":
         return
     experiment = read_experiment(chosen)
-    node = _table_node(experiment)
-    if (tune := choices.get("tune", "null")) != "null":
-        store.store(group="tune", name=tune, node={}, package="_global_")
-        node = _tuned(node, int(tune))
-    store.store(group="experiment", name=chosen, node=node, package="_global_")
+    tune = choices.get("tune", "null")
+    store.store(group="tune", name=tune, node={}, package="_global_")
+    store.store(group="experiment", name=chosen, node=_table_node(experiment, tune), package="_global_")
     for row, overrides in experiment.rows.items():
         store.store(group="row", name=row, node={**_node(overrides), "row": row}, package="_global_")
 
@@ -143,30 +141,18 @@ def _require_tunable(choices: Mapping[str, str], arguments: Sequence[str]) -> No
     require("hydra_plugins.hydra_optuna_sweeper", extra="sweeps", what="tune=")
 
 
-def _tuned(node: Mapping[str, Any], trials: int) -> dict[str, Any]:
-    """Give a table's node the sweeper of tune=, and a folder beside that of the table as it is."""
-    hydra = node["hydra"]
-    *others, own = node["defaults"]
-    return {
-        **node,
-        "defaults": [*others, {"override /hydra/sweeper": "tune"}, own],
-        "hydra": {
-            "sweeper": {**hydra["sweeper"], "n_trials": trials},
-            "sweep": {"dir": hydra["sweep"]["dir"].replace("sweeps/", "sweeps/tuned/")},
-        },
-    }
-
-
-def _table_node(experiment: Experiment) -> dict[str, Any]:
-    """Compose-time content of a table: its options, and all its rows by all its seeds as the sweep."""
+def _table_node(experiment: Experiment, tune: str) -> dict[str, Any]:
+    """Compose-time content of a table: its options, and all its rows by all its seeds as the sweep, or tuned before."""
     node = _node((f"protocol={experiment.protocol}", *experiment.options))
-    params = {"row": ",".join(experiment.rows), "seed": ",".join(map(str, experiment.seeds))}
-    folder = f"outputs/sweeps/{experiment.name}/${{hydra.runtime.choices.data}}"  # stable, so that a rerun resumes
-    return {
-        **node,
-        "experiment": experiment.name,
-        "hydra": {"sweeper": {"params": params}, "sweep": {"dir": folder}},
+    sweeper: dict[str, Any] = {
+        "params": {"row": ",".join(experiment.rows), "seed": ",".join(map(str, experiment.seeds))}
     }
+    name = experiment.name
+    if tune != "null":
+        node["defaults"].insert(0, {"override /hydra/sweeper": "tune"})
+        sweeper["n_trials"], name = int(tune), f"tuned/{name}"
+    folder = f"outputs/sweeps/{name}/${{hydra.runtime.choices.data}}"  # stable, so that a rerun resumes
+    return {**node, "experiment": experiment.name, "hydra": {"sweeper": sweeper, "sweep": {"dir": folder}}}
 
 
 def _node(overrides: Sequence[str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fastfcn.composition import plain
 from fastfcn.reading import read_yaml
+from fastfcn.reporting.comparison.runs import TRIALS
 from fastfcn.sameness import first_difference, flatten
 from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.naming import folder_name, split_override, varied_keys
@@ -37,18 +38,18 @@ def plan_jobs(
     job_overrides: Sequence[Sequence[str]],
     *,
     timeout: float | None,
-    below: str = "",
-    named: Sequence[str] | None = None,
+    searched: Sequence[str] | None = None,
 ) -> list[Job]:
-    """Compose every job of a sweep and find its folder, in the sweep's or `below` that.
+    """Compose every job of a sweep and find its folder, named by what is swept or differs.
 
-    `named` are the options that its name has beside row and seed: by default those that are swept or differ.
+    Where options were `searched`, trials have them in their names and a folder apart; the runs that follow (none
+    searched) are named by row and seed alone.
     Raises ValueError if a job's configuration does not fit, two would share a folder, or a folder holds the files of
     another configuration.
     """
     swept = _swept_keys(loader, master)
     pairs = [dict(map(split_override, overrides)) for overrides in job_overrides]
-    varied = varied_keys(swept, pairs) if named is None else [*named]
+    varied = varied_keys(swept, pairs) if searched is None else [*searched]
     launch = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     configs = [loader.load_sweep_config(master, list(overrides)) for overrides in job_overrides]
     folders = [Path(str(config.hydra.sweep.dir)).absolute() for config in configs]
@@ -57,7 +58,7 @@ def plan_jobs(
     common = Path(os.path.commonpath(folders))
     planned = []
     for overrides, pair, config, folder in zip(job_overrides, pairs, configs, folders, strict=True):
-        own = folder / below / folder_name(pair, varied)
+        own = folder / (TRIALS if searched else "") / folder_name(pair, varied)
         job = Job(
             name=str(own.relative_to(common)),
             folder=own,

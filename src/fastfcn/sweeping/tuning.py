@@ -19,7 +19,6 @@ from hydra_plugins.hydra_optuna_sweeper._impl import create_optuna_distribution_
 from optuna.distributions import BaseDistribution, LogUniformDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from fastfcn.reporting.comparison.runs import TRIALS
 from fastfcn.sweeping.naming import split_override
 from fastfcn.sweeping.status import read_status
 from fastfcn.sweeping.summary import forget_unfinished
@@ -32,7 +31,8 @@ SEARCHED = "recipe.lr"  # unless the command line says what
 REACH = 10.0  # from a tenth of what is configured to ten times that
 LISTED = ("row", "seed")  # what may have several values
 DIVERGED = "begin again with a lower recipe.lr"  # in the reason of a training whose loss is no longer finite
-DIGITS = 4  # of a number that is tried
+
+Space = dict[str, BaseDistribution]
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Row:
 
     name: str
     runs: list[list[str]]
-    space: dict[str, BaseDistribution]
+    space: Space
     study: optuna.Study
     made: set[int] = field(default_factory=set)
 
@@ -52,7 +52,7 @@ class Row:
 
     @property
     def over(self) -> set[int]:
-        """Which trials have a score, or diverged."""
+        """Which trials have a score, or never will."""
         return {trial.number for trial in self.known if trial.state.is_finished()}
 
     def next_trials(self, trials: int, at_once: int) -> list[tuple[int, dict[str, Any]]]:
@@ -60,8 +60,7 @@ class Row:
         known = self.known
         again = [each for each in known if each.state != TrialState.FAIL and each.number not in self.made]
         room = min(at_once - sum(not each.state.is_finished() for each in again), trials - len(known))
-        asked = [(each.number, each.params) for each in again]
-        asked += [(each.number, each.params) for each in (self.study.ask(self.space) for _ in range(room))]
+        asked = [(each.number, each.params) for each in (*again, *(self.study.ask(self.space) for _ in range(room)))]
         self.made |= {number for number, _ in asked}
         return asked
 
@@ -89,86 +88,32 @@ def open_rows(launcher: "SweepLauncher", given: Sequence[str], *, sampler: Any, 
         raise ValueError("tune= takes no hydra/sweeper/sampler=grid; choose tpe, random or cmaes")
     optuna.logging.set_verbosity(logging.WARNING)
     loader = launcher.hydra_context.config_loader
-    parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(given))
-    overrides = [each for each in parsed if each.key_or_group != "tune"]
-    space = {each.key_or_group: _distribution(each) for each in overrides if _is_searched(each)}
-    fixed = [each for each in overrides if each.key_or_group not in space]
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides(list(given))
+    varied = filter(_varies, overrides)
+    space: Space = {each.key_or_group: create_optuna_distribution_from_override(each) for each in varied}
+    fixed = [each for each in overrides if each.key_or_group not in {"tune", *space}]
     runs: dict[str, list[list[str]]] = {}
     for run in BasicSweeper.split_arguments(fixed, None)[0]:
         runs.setdefault(dict(map(split_override, run))["row"], []).append(run)
-    configs = {name: loader.load_sweep_config(launcher.config, own[0]) for name, own in runs.items()}
+    rates = {name: loader.load_sweep_config(launcher.config, own[0]).recipe.lr for name, own in runs.items()}
     kept = optuna.storages.get_storage(storage)
-    return [
-        Row(
-            name,
-            [[each for each in run if split_override(each)[0] != SEARCHED or space] for run in own],
-            space or _around(configs[name].recipe.lr),
-            optuna.create_study(
-                study_name=name,
-                storage=kept,
-                sampler=copy.deepcopy(sampler),  # which begins with the same draws for every row
-                direction="maximize",
-                load_if_exists=True,
-            ),
+    rows = []
+    for name, rate in rates.items():
+        study = optuna.create_study(
+            storage=kept,
+            study_name=name,
+            sampler=copy.deepcopy(sampler),  # which begins with the same draws for every row
+            direction="maximize",
+            load_if_exists=True,
         )
-        for name, own in runs.items()
-    ]
+        around: Space = {SEARCHED: LogUniformDistribution(rate / REACH, rate * REACH)}
+        own = [[each for each in run if space or split_override(each)[0] != SEARCHED] for run in runs[name]]
+        rows.append(Row(name, own, space or around, study))
+    return rows
 
 
-def require_same_search(rows: Sequence[Row], folder: Path, *, trials: int) -> None:
-    """Raise ValueError if the folder has trials of another space, more of them, or runs that follow from fewer."""
-    for row in rows:
-        known = row.known
-        if other := next((each for each in known if each.distributions != row.space), None):
-            raise ValueError(
-                f"{folder} has trials of row {row.name} within {other.distributions}, now it is {row.space}; repeat "
-                "the options of its search, or give another hydra.sweep.dir="
-            )
-        settled = any((folder / row.name).glob("*/config.yaml"))
-        if len(known) > trials or (settled and len(known) != trials):
-            raise ValueError(
-                f"{folder} has {len(known)} trials of row {row.name}{' and runs at their best' if settled else ''}, "
-                f"not {trials}; repeat tune={len(known)}{'' if settled else ' or more'}, or give another "
-                "hydra.sweep.dir="
-            )
-
-
-def run_trials(rows: Sequence[Row], launcher: "SweepLauncher", *, trials: int, at_once: int) -> None:
-    """Make the trials of all rows, side by side."""
-    while asked := [(row, *each) for row in rows for each in row.next_trials(trials, at_once)]:
-        jobs = [row.trial(params) for row, _, params in asked]
-        once = list(dict.fromkeys(jobs))  # a small space gives the same options again
-        made = dict(zip(once, launcher.launch(once, 0, below=TRIALS, named=list(rows[0].space)), strict=True))
-        for (row, number, _), job in zip(asked, jobs, strict=True):
-            row.record(number, made[job])
-
-
-def run_final(rows: Sequence[Row], launcher: "SweepLauncher", *, trials: int) -> None:
-    """Make the runs of the rows whose trials are over. Raises ValueError, at the end, for those that only diverged."""
-    ready = [row for row in rows if len(row.over) == trials]
-    fit = [row for row in ready if any(each.value is not None for each in row.known)]
-    for row in rows:
-        print(f"row {row.name}: {_told(row, trials)}", flush=True)
-    runs = [[*run, *_options(row.study.best_params)] for row in fit for run in row.runs]
-    if runs:
-        launcher.launch(runs, 0, below="", named=())
-    if lost := [row.name for row in ready if row not in fit]:
-        raise ValueError(
-            f"no trial of row {', '.join(lost)} ended with a finite loss; search elsewhere in another "
-            f"hydra.sweep.dir=: '{SEARCHED}=tag(log,interval(LOWEST,HIGHEST))'"
-        )
-
-
-def _told(row: Row, trials: int) -> str:
-    if len(row.over) < trials:
-        return f"{len(row.over)} of {trials} trials are over, so its runs wait"
-    scores = [each.value for each in row.known if each.value is not None]
-    best = f"; the best has {' '.join(_options(row.study.best_params))}, mIoU {100 * max(scores):.2f}" if scores else ""
-    return f"{trials} trials, of which {trials - len(scores)} diverged{best}"
-
-
-def _is_searched(override: Override) -> bool:
-    """Tell intervals, and what is written as choice(A,B) or range(A,B), from values."""
+def _varies(override: Override) -> bool:
+    """Tell what is searched (intervals, and what is written as choice(A,B) or range(A,B)) from values."""
     if not override.is_sweep_override() or override.key_or_group in LISTED:
         return False
     value = override.value()
@@ -180,15 +125,53 @@ def _is_searched(override: Override) -> bool:
     return True
 
 
-def _distribution(override: Override) -> BaseDistribution:
-    distribution: BaseDistribution = create_optuna_distribution_from_override(override)
-    return distribution
+def require_same_search(rows: Sequence[Row], folder: Path, *, trials: int) -> None:
+    """Raise ValueError if the folder has trials of another space, more of them, or runs that follow from fewer."""
+    for row in rows:
+        known, settled = row.known, any((folder / row.name).glob("*/config.yaml"))
+        if other := next((str(each.distributions) for each in known if each.distributions != row.space), None):
+            raise ValueError(
+                f"{folder} has trials of row {row.name} within {other}, now it is {row.space}; repeat the options of "
+                "its search, or give another hydra.sweep.dir="
+            )
+        if len(known) > trials or (settled and len(known) != trials):
+            raise ValueError(
+                f"{folder} has {len(known)} trials of row {row.name}{' and runs after them' if settled else ''}, not "
+                f"{trials}; repeat the tune= that made them, or give another hydra.sweep.dir="
+            )
 
 
-def _around(value: float) -> dict[str, BaseDistribution]:
-    return {SEARCHED: LogUniformDistribution(value / REACH, value * REACH)}
+def run_trials(rows: Sequence[Row], launcher: "SweepLauncher", *, trials: int, at_once: int) -> None:
+    """Make the trials of all rows, side by side."""
+    while asked := [(row, *each) for row in rows for each in row.next_trials(trials, at_once)]:
+        jobs = [row.trial(params) for row, _, params in asked]
+        once = list(dict.fromkeys(jobs))  # a small space gives the same options again
+        made = dict(zip(once, launcher.launch(once, 0, searched=list(rows[0].space)), strict=True))
+        for (row, number, _), job in zip(asked, jobs, strict=True):
+            row.record(number, made[job])
+
+
+def run_final(rows: Sequence[Row], launcher: "SweepLauncher", *, trials: int) -> None:
+    """Make the runs of the rows whose trials are over. Raises ValueError, at the end, for those without any score."""
+    runs, lost = [], []
+    for row in rows:
+        scores = [each.value for each in row.known if each.value is not None]
+        best = _options(row.study.best_params) if scores else []
+        said = f"; the best: {' '.join(best)}, mIoU {100 * max(scores):.2f}" if scores else ""
+        print(
+            f"row {row.name}: {len(row.over)} of {trials} trials are over, {len(scores)} have a score{said}", flush=True
+        )
+        if len(row.over) == trials:
+            runs += [[*run, *best] for run in row.runs if scores]
+            lost += [] if scores else [row.name]
+    if runs:
+        launcher.launch(runs, 0, searched=())
+    if lost:
+        raise ValueError(
+            f"no trial of row {', '.join(lost)} has a score; search elsewhere, in another hydra.sweep.dir=: "
+            f"'{SEARCHED}=tag(log,interval(LOWEST,HIGHEST))'"
+        )
 
 
 def _options(params: dict[str, Any]) -> list[str]:
-    shown = {name: f"{value:.{DIGITS}g}" if isinstance(value, float) else value for name, value in params.items()}
-    return [f"{name}={value}" for name, value in shown.items()]
+    return [f"{name}={f'{value:.4g}' if isinstance(value, float) else value}" for name, value in params.items()]

@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from fastfcn.reporting.comparison.curves import Curve
 from fastfcn.reporting.comparison.labels import place_labels
@@ -96,6 +97,7 @@ def learning_curves(
         for axes, (title, curves) in zip(places, panels.items(), strict=True):
             _panel(axes, title, curves, looks)
             axes.set_xlabel(across)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         handles = {
             label: handle for axes in places for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
         }

@@ -65,11 +65,6 @@ class Run:
         return self.folder.parent.parent.name == TRIALS
 
     @property
-    def options(self) -> str:
-        """What a trial's folder is named by beside its seed."""
-        return self.folder.name.partition(",")[2]
-
-    @property
     def tuned(self) -> tuple[Any, ...]:
         """What it has in common with the runs of a row that it served to tune, whatever split those are scored on."""
         result = self.result

@@ -66,8 +66,9 @@ def tuning_notes(grid: Grid) -> list[str]:
 
 
 def _options(searches: Sequence[Sequence[Run]]) -> Cell:
-    best = [max(each, key=lambda run: run.result.miou).options for each in searches]
-    return word("; ".join(dict.fromkeys(best)))
+    """Tell what the folders of the best trials are named by beside their seeds."""
+    best = [max(each, key=lambda run: run.result.miou).folder.name for each in searches]
+    return word("; ".join(dict.fromkeys(name.partition(",")[2] for name in best)))
 
 
 def _count(curves: Sequence[Sequence[float]]) -> Cell:
