@@ -130,7 +130,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     root = tmp_path_factory.mktemp("hostile")
     experiment = write_experiment(root)
     rows = ["jpu", *ROWS.values()]
-    (experiment / "sweep.yaml").write_text("rows:\n" + "".join(f"  {row}: model=fcn_jpu\n" for row in rows))
+    (experiment / "sweep.yaml").write_text(
+        "protocol: full\nrows:\n" + "".join(f"  {row}: model=fcn_jpu\n" for row in rows)
+    )
     for row in rows:
         write_run(experiment / "results", row, pictures=("00003", "00007"))
     for case, (make, _, _) in HOSTILE.items():

@@ -11,7 +11,6 @@ import pytest
 from fastfcn.checkpoints import build_network
 from fastfcn.composition import plain
 from fastfcn.entry import CONF
-from fastfcn.reporting.comparison.experiment import read_rows
 from fastfcn.sweeping import experiments
 from fastfcn.sweeping.experiments import known_experiments, read_experiment, register_experiments, require_row
 from fastfcn.training.run import read_config
@@ -175,6 +174,8 @@ def test_a_choice_that_cannot_be_meant_is_refused(arguments: list[str], message:
         ("rows: [", "is no YAML"),
         ("protocol: full", "must hold protocol and rows"),
         ("protocol: full\nrows: {a: model=x}\nsedes: [0]", "nothing else"),
+        ("protocol: full\nrows: {a: x=1}\nseeds: 3", "seeds must be a list of whole numbers, 0 or more"),
+        ("protocol: full\nrows: {a: x=1}\nseeds: [a]", "seeds must be a list of whole numbers, 0 or more"),
         ("protocol: full\nrows: {}", "rows must be lines of NAME: OVERRIDES"),
         ("protocol: full\nrows: {A b: model=x}", "with names of small letters"),
         ("protocol: full\nrows: {a: model=x}\nfactors: {b: {c: model=x}}", "factors in their place"),
@@ -202,7 +203,6 @@ def test_factors_make_every_combination_a_row(tmp_path: Path, monkeypatch: pytes
         "psp_none": ("model=psp_jpu", "model/upsampling=none"),
         "psp_jpu": ("model=psp_jpu",),
     }
-    assert read_rows(tmp_path / "parts") == {row: " ".join(overrides) for row, overrides in rows.items()}
 
 
 def test_a_table_without_a_row_is_no_run() -> None:

@@ -13,15 +13,12 @@ from hydra.core.config_store import ConfigStore
 from fastfcn.installation import CONF, EXPERIMENTS
 from fastfcn.literal import MULTIRUN
 from fastfcn.optional import require
-from fastfcn.reading import read_yaml
-from fastfcn.reporting.comparison.experiment import rows_of
+from fastfcn.reporting.comparison.experiment import SWEEP, read_sweep
 
 FOLDER = EXPERIMENTS
 LAUNCHERS = CONF / "hydra" / "launcher"
 CHOICE = re.compile(r"(\+?)(experiment|row|tune|hydra/launcher|hydra/sweeper)=(.*)")
-NAME = re.compile(r"[a-z][a-z0-9_]*")
 OVERRIDE = re.compile(r"([\w./]+)=(.+)")
-KEYS = {"protocol", "seeds", "options", "rows", "factors"}
 
 
 @dataclass(frozen=True)
@@ -37,37 +34,22 @@ class Experiment:
 
 def known_experiments() -> list[str]:
     """Name the tables under experiments/ that have a sweep.yaml."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/sweep.yaml"))
+    return sorted(path.parent.name for path in FOLDER.glob(f"*/{SWEEP}"))
 
 
 def read_experiment(name: str) -> Experiment:
     """Read a table. Raises ValueError if there is none of that name, or its sweep.yaml says what it cannot mean."""
     if name not in known_experiments():
         raise ValueError(f"experiment={name} is no table under experiments/; choose one of {_listed()}")
-    path = FOLDER / name / "sweep.yaml"
-    content = read_yaml(path)
-    if not isinstance(content, dict) or not {"protocol"} <= set(content) <= KEYS or not _has_one(content):
-        raise ValueError(
-            f"{path} must hold protocol and rows (or factors in their place), and may hold seeds and options, "
-            "nothing else"
-        )
-    rows = rows_of(content)
-    if not isinstance(rows, dict) or not rows or not all(NAME.fullmatch(str(row)) for row in rows):
-        raise ValueError(
-            f"{path}: rows must be lines of NAME: OVERRIDES, with names of small letters, digits and _; and so must "
-            "the levels of each of the factors"
-        )
+    path = FOLDER / name / SWEEP
+    sweep = read_sweep(path)
     return Experiment(
         name=name,
-        protocol=str(content["protocol"]),
-        seeds=tuple(int(seed) for seed in content.get("seeds", [0])),
-        options=_overrides(content.get("options") or "", path),
-        rows={str(row): _overrides(text, path) for row, text in rows.items()},
+        protocol=sweep.protocol,
+        seeds=sweep.seeds,
+        options=_overrides(sweep.options, path),
+        rows={row: _overrides(text, path) for row, text in sweep.rows.items()},
     )
-
-
-def _has_one(content: Mapping[str, Any]) -> bool:
-    return ("rows" in content) != ("factors" in content)
 
 
 def register_experiments(arguments: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fastfcn.reporting.comparison.experiment import read_introduction, read_rows
+from fastfcn.reporting.comparison.experiment import SWEEP, read_introduction, read_sweep
 from fastfcn.reporting.comparison.published import Published, read_published
 from fastfcn.reporting.comparison.table import Line, build_tables
 from tests.reporting.comparison.synthetic import PUBLISHED, run, write_experiment
@@ -96,7 +96,7 @@ def test_what_is_shipped_reads_and_names_rows_of_the_sweep(folder: Path) -> None
     introduction = read_introduction(folder)
     assert introduction.question
     assert f"python src/report.py experiments/{folder.name}" in introduction.commands
-    assert set(published.rows) <= set(read_rows(folder))
+    assert set(published.rows) <= set(read_sweep(folder / SWEEP).rows)
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
@@ -113,5 +113,5 @@ def test_each_source_has_its_networks_and_protocols(folder: Path) -> None:
 
 def test_a_sweep_without_rows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("row: {a: b}\n")
-    with pytest.raises(ValueError, match=r"sweep\.yaml holds no mapping of rows"):
-        read_rows(tmp_path)
+    with pytest.raises(ValueError, match=r"sweep\.yaml must hold protocol and rows"):
+        read_sweep(tmp_path / SWEEP)

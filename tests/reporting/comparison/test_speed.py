@@ -37,7 +37,7 @@ def write_benchmark(folder: Path, *, backbone: str = "tu-resnet18", options: str
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = write_experiment(tmp_path)
-    (folder / "sweep.yaml").write_text(f"rows: {json.dumps({**ROWS, 'bilinear': 'model=c'})}")
+    (folder / "sweep.yaml").write_text(f"protocol: full\nrows: {json.dumps({**ROWS, 'bilinear': 'model=c'})}")
     write_benchmark(folder, dilated=2.0, jpu=5.0, none=8.0)
     return folder
 

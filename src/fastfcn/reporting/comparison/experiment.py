@@ -1,5 +1,6 @@
 """An experiment's folder: what its table asks, the rows that it has, and how it is run."""
 
+import re
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -12,6 +13,9 @@ SWEEP = "sweep.yaml"
 README_BYTES = 1_000_000
 MOST_ROWS = 1000
 FENCE = "```"
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+ONE_OF = {"rows", "factors"}
+KEYS = {"protocol", "seeds", "options", *ONE_OF}
 
 
 @dataclass(frozen=True)
@@ -34,19 +38,37 @@ def read_introduction(folder: Path) -> Introduction:
     return Introduction(title, " ".join(before.strip().partition("\n\n")[0].split()), commands.strip())
 
 
-def read_rows(folder: Path) -> dict[str, str]:
-    """Read the rows, name to overrides, from sweep.yaml, if there is one. Raises ValueError if it holds none."""
-    path = folder / SWEEP
-    if not path.exists():
-        return {}
+@dataclass(frozen=True)
+class Sweep:
+    """What sweep.yaml says: `rows`, name to overrides, and the `options` of all of them, as on the command line."""
+
+    protocol: str
+    seeds: tuple[int, ...]
+    options: str
+    rows: dict[str, str]
+
+
+def read_sweep(path: Path) -> Sweep:
+    """Read a sweep.yaml. Raises ValueError if it says what it cannot mean."""
     content = read_yaml(path)
-    rows = rows_of(content) if isinstance(content, dict) else None
-    if not isinstance(rows, dict):
-        raise ValueError(f"{path} holds no mapping of rows (rows: NAME: OPTIONS)")
-    return {str(row): str(text or "") for row, text in rows.items()}
+    if not isinstance(content, dict) or not {"protocol"} <= set(content) <= KEYS or len(ONE_OF & set(content)) != 1:
+        raise ValueError(
+            f"{path} must hold protocol and rows (or factors in their place), and may hold seeds and options, "
+            "nothing else"
+        )
+    rows, seeds = _rows_of(content), content.get("seeds", [0])
+    if not isinstance(rows, dict) or not rows or not all(NAME.fullmatch(str(row)) for row in rows):
+        raise ValueError(
+            f"{path}: rows must be lines of NAME: OVERRIDES, with names of small letters, digits and _; and so must "
+            "the levels of each of the factors"
+        )
+    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
+        raise ValueError(f"{path}: seeds must be a list of whole numbers, 0 or more, such as [0, 1]")
+    named = {str(row): str(text or "") for row, text in rows.items()}
+    return Sweep(str(content["protocol"]), tuple(seeds), str(content.get("options") or ""), named)
 
 
-def rows_of(content: dict[str, Any]) -> Any:
+def _rows_of(content: dict[str, Any]) -> Any:
     """Return the rows of a sweep.yaml, or every combination of its `factors`, whose levels are parts of rows.
 
     A combination is named by its levels, and has their overrides in the order of the factors.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastfcn.files import write_atomically
 from fastfcn.reporting.comparison.cells import Grid
-from fastfcn.reporting.comparison.experiment import Introduction, read_introduction, read_rows
+from fastfcn.reporting.comparison.experiment import SWEEP, Introduction, read_introduction, read_sweep
 from fastfcn.reporting.comparison.gallery import FREE
 from fastfcn.reporting.comparison.published import Published, read_published
 from fastfcn.reporting.comparison.runs import Run, collect
@@ -64,7 +64,7 @@ def build_report(
             raise FileNotFoundError(f"{root} is no folder of results; name the folder that a sweep wrote")
     name = folder.resolve().name
     published = read_published(folder)
-    sweep = read_rows(folder)
+    sweep = read_sweep(folder / SWEEP).rows if (folder / SWEEP).exists() else {}
     rows = tuple(dict.fromkeys((*sweep, *published.rows)))
     found = collect(roots, name)
     if not rows and not found.runs:
