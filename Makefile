@@ -3,7 +3,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train evaluate test test-slow test-slurm test-ray test-browser mutate lint format lock clean
+.PHONY: help setup train evaluate test test-slow test-slurm test-ray test-browser mutate docs lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,10 @@ test-browser: setup ## the results page, the local view and the demo in Chromium
 
 mutate: setup ## whether the tests notice mutations of the code (slow, half an hour): make mutate ARGS=sampling
 	$(BIN)/python tests/mutate.py $(ARGS)
+
+docs: setup ## the documentation as a site, build/site, with every option: make docs, then python -m http.server -d build/site
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
+	$(BIN)/python docs/making && $(BIN)/zensical build --strict --clean -f build/site.yml $(ARGS)
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
