@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from making.annotations import words
 from making.files import CONF, ConfigFile, Key, all_files
 from making.sources import ROOT, Argument, arguments_of, find_class, mention, summary
-from making.annotations import words
 
 ROOTS = {  # the dataclasses that scripts read the roots of their configuration into
     "benchmark": "fastfcn.benchmarking.run.BenchmarkConfig",
