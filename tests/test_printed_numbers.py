@@ -14,12 +14,13 @@ from fastfcn.reporting.comparison.cells import accuracy_grid
 from fastfcn.reporting.comparison.report import build_report
 from fastfcn.reporting.verdicts.evidence import judged_grid
 
-PAGES = {"README.md": "## Results", "experiments/camvid/README.md": "# CamVid"}  # and the heading of their tables
+PAGES = {"README.md": "## Results", "experiments/camvid/README.md": "# CamVid", "experiments/shapes/README.md": "# Does"}  # and the heading of their tables
 SCALES = {"metrics": 100, "median": 1, "fps": 1, "gflops": 1, "parameters": 1e-6}  # to percent, ms, GFLOPs, millions
 NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?")
 NUMERIC = re.compile(r"[\d.,±+() -]*\d[\d.,±+() %-]*")  # a cell of nothing else
 UNMEASURED = {
-    ("README.md", "4.17"),  # the commonest class of the generated scenes: a fact of the data, which evaluate.py prints
+    # the commonest class of the generated scenes: a fact of the data, which evaluate.py prints
+    ("experiments/shapes/README.md", "4.17"),
 }
 
 
@@ -83,7 +84,7 @@ def test_every_number_of_a_table_is_measured(page: str) -> None:
     assert [token for token in tokens if (page, token) not in UNMEASURED and not is_measured(token)] == []
 
 
-@pytest.mark.parametrize(("measured_as", "mutated"), [("62.38", "62.48"), ("884", "894"), ("25.05", "26.05")])
+@pytest.mark.parametrize(("measured_as", "mutated"), [("62.38", "62.48"), ("884", "894"), ("57.01", "58.01")])
 def test_a_number_with_a_wrong_digit_is_not(measured_as: str, mutated: str) -> None:
     assert not is_measured(mutated)
     assert measured_as not in (ROOT / "README.md").read_text() or is_measured(measured_as)
