@@ -14,7 +14,11 @@ from fastfcn.reporting.comparison.cells import accuracy_grid
 from fastfcn.reporting.comparison.report import build_report
 from fastfcn.reporting.verdicts.evidence import judged_grid
 
-PAGES = {"README.md": "## Results", "experiments/camvid/README.md": "# CamVid", "experiments/shapes/README.md": "# Does"}  # and the heading of their tables
+PAGES = {
+    "README.md": "## Results",
+    "experiments/camvid/README.md": "# CamVid",
+    "experiments/shapes/README.md": "# Does",
+}  # and the heading of their tables
 SCALES = {"metrics": 100, "median": 1, "fps": 1, "gflops": 1, "parameters": 1e-6}  # to percent, ms, GFLOPs, millions
 NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?")
 NUMERIC = re.compile(r"[\d.,±+() -]*\d[\d.,±+() %-]*")  # a cell of nothing else
