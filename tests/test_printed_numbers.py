@@ -84,7 +84,7 @@ def is_measured(token: str) -> bool:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_number_of_a_table_is_measured(page: str) -> None:
     tokens = printed(page, PAGES[page])
-    assert len(tokens) >= 10
+    assert len(tokens) >= 5
     assert [token for token in tokens if (page, token) not in UNMEASURED and not is_measured(token)] == []
 
 
