@@ -42,7 +42,7 @@ test-browser: setup ## the results page, the local view and the demo in Chromium
 mutate: setup ## whether the tests notice mutations of the code (slow, half an hour): make mutate ARGS=sampling
 	$(BIN)/python tests/mutate.py $(ARGS)
 
-docs: setup ## the documentation as a site, build/site, with every option: make docs, then python -m http.server -d build/site
+docs: setup ## the documentation as a site, build/site, with every option: make docs, then python -m http.server --bind 127.0.0.1 -d build/site
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
 	$(BIN)/python docs/making && $(BIN)/zensical build --strict --clean -f build/site.yml $(ARGS)
 

@@ -13,6 +13,7 @@ import yaml
 
 from fastfcn.entry import CONF
 from fastfcn.installation import ROOT
+from tests.test_rooms import FLOORS
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -55,6 +56,19 @@ def test_what_constructors_take_is_an_option_too() -> None:
     shapes = {each.path: each for each in pages["data/shapes"].options}
     assert shapes["data.val_images"].added
     assert shapes["data.val_images"].default.isdigit()
+
+
+def test_the_figure_has_every_room() -> None:
+    drawn = set(re.findall(r">(\w+)</text>", (ROOT / "docs" / "rooms.svg").read_text()))
+    assert set(FLOORS) <= drawn
+
+
+def test_what_a_comment_says_comes_first() -> None:
+    pages = {page.file.name: page for page in importlib.import_module("making.options").pages()}
+    backbone = {each.path: each for each in pages["model/backbone/base"].options}
+    assert backbone["model.backbone.in_channels"].meaning == "of the images"  # of a comment `# +in_channels: ...`
+    ade20k = {each.path: each for each in pages["data/ade20k"].options}
+    assert ade20k["recipe.epochs"].meaning == "passes over the training images"  # of train.yaml
 
 
 def test_links_lead_to_pages(tmp_path: Path) -> None:

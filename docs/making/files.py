@@ -58,14 +58,14 @@ class ConfigFile:
         return "" if any(GLOBAL in line for line in self.lines) else self.group.replace("/", ".")
 
     @cached_property
-    def header(self) -> str:
-        """What its first lines say of it."""
+    def introduction(self) -> list[str]:
+        """Its first lines, as far as they are comments."""
         said = []
         for line in self.lines:
             if not line.startswith("# "):
                 break
             said += [] if "@package" in line else [line.removeprefix("# ")]
-        return " ".join(said)
+        return said
 
     @cached_property
     def keys(self) -> list[Key]:

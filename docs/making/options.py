@@ -26,6 +26,7 @@ NODES = {  # of nodes whose constructors are not the suite's, or take anything
     "hydra.launcher": "fastfcn.sweeping.slurm.Parameters",
     "hydra.sweeper": "hydra_plugins.fastfcn_launchers.SweeperOptions",
 }
+INNER = {"segmenter", "base"}  # files that are no choices
 BY_SUITE = "OfNetwork"  # the type of arguments that are no options
 
 
@@ -73,12 +74,12 @@ def _page(file: ConfigFile, files: Mapping[str, ConfigFile], elsewhere: Mapping[
         Option(each.group, each.name, choices_of(each.group), each.comment or elsewhere.get(each.group, ""))
         for each in file.choices
     ]
-    return Page(file, file.header or next(map(summary, file.targets.values()), ""), groups, options)
+    return Page(file, " ".join(file.introduction) or next(map(summary, file.targets.values()), ""), groups, options)
 
 
 def _targets(file: ConfigFile, files: Mapping[str, ConfigFile]) -> dict[str, str]:
-    """Return the classes behind a file's nodes: its own, those of the files it begins from, and training's."""
-    found = dict(files["train"].targets)
+    """Return the classes behind a file's nodes: its own, those it begins from, training's and the backbone's."""
+    found = files["train"].targets | files["model/backbone/base"].targets
     for base in filter(files.get, file.bases):
         found |= _targets(files[base], files)
     return found | {_joined(node): target for node, target in file.targets.items()}
@@ -90,10 +91,10 @@ def _joined(node: str) -> str:
 
 
 def choices_of(group: str) -> str:
-    """List what a group offers."""
+    """List what a group offers, without the files that only others begin from."""
     if group == "experiment":
         return _listed(path.parent.name for path in (ROOT / "experiments").glob("*/sweep.yaml"))
-    return _listed(path.stem for path in (CONF / group).glob("*.yaml"))
+    return _listed({path.stem for path in (CONF / group).glob("*.yaml")} - INNER)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -106,7 +107,7 @@ def _option(file: ConfigFile, key: Key, targets: Mapping[str, str], elsewhere: M
     if not node and not file.group:
         target = ROOTS[file.name]
     argument = arguments_of(target).get(name)
-    said = key.comment or _constructor_says(target, name) or elsewhere.get(key.path, "")
+    said = key.comment or elsewhere.get(key.path) or _constructor_says(target, name)
     return Option(key.path, key.value, words(argument.annotation, argument.home) if argument else "", said)
 
 
