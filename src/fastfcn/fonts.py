@@ -1,12 +1,12 @@
-"""A font for any name: Pillow's own knows ASCII, others come from the system and from matplotlib."""
+"""A font for any name: Pillow's own knows ASCII, others come from the system and from matplotlib.
+
+That is imported where a name needs it: half a second of a prediction's start.
+"""
 
 import unicodedata
 from functools import cache
 from pathlib import Path
 
-import matplotlib
-from matplotlib.font_manager import findSystemFonts
-from matplotlib.ft2font import FT2Font
 from PIL import ImageFont
 from PIL.ImageFont import FreeTypeFont
 
@@ -36,10 +36,14 @@ def spelled(text: str) -> str:
 
 @cache
 def _font_files() -> tuple[str, ...]:
+    from matplotlib.font_manager import findSystemFonts
+
     return (*_own_font(), *sorted(findSystemFonts(), key=_regular_first))
 
 
 def _own_font() -> tuple[str, ...]:
+    import matplotlib
+
     return (str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"),)
 
 
@@ -49,6 +53,8 @@ def _regular_first(path: str) -> tuple[bool, str]:
 
 @cache
 def _characters(path: str) -> frozenset[int]:
+    from matplotlib.ft2font import FT2Font
+
     try:
         return frozenset(FT2Font(path).get_charmap())
     except (OSError, RuntimeError):  # no outlines, or damaged

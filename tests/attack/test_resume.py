@@ -1,6 +1,8 @@
 """The state of a training in a checkpoint from anyone: only what is known and fits is taken over, and no path."""
 
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import torch
 from omegaconf import DictConfig
 
 from fastfcn.checkpoints import read_checkpoint
+from fastfcn.training.callbacks import EpochLog
 from fastfcn.training.conclusion import Parts
 from fastfcn.training.restoring import RestoringIO, restore
 from fastfcn.training.run import build_parts, read_config
@@ -154,20 +157,36 @@ def test_what_is_unknown_is_left_out(parts: Parts, hostile) -> None:
     assert state["pytorch-lightning_version"] == L.__version__
 
 
-def test_no_path_of_a_checkpoint_is_used(hostile, script, tmp_path: Path) -> None:
+@pytest.fixture
+def in_midst(script, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The checkpoint of a run that was stopped in its second epoch: best.ckpt of `trained` may be of its last."""
+
+    def signalled(self: EpochLog, trainer: L.Trainer, *_: Any) -> None:
+        if trainer.global_step == 12:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    run_dir = tmp_path_factory.mktemp("in_midst")
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr(EpochLog, "on_train_batch_end", signalled)
+        script("train", *TRAINED_RUN, f"hydra.run.dir={run_dir}")
+    return run_dir / "checkpoints" / "last.ckpt"
+
+
+def test_no_path_of_a_checkpoint_is_used(in_midst: Path, script, tmp_path: Path) -> None:
     """Lightning removes what a checkpoint says was the best, the last or the worst, also by a way out of the run."""
     run_dir, victims = tmp_path / "run", [tmp_path / name for name in ("far", "near")]
     for victim in victims:
         (victim / "kept").mkdir(parents=True)
 
-    def change(content: dict[str, Any]) -> None:
-        for key, state in content["callbacks"].items():
-            if "Checkpoint" in key:
-                far, near = f"local://{victims[0]}", f"{run_dir}/checkpoints/../../near"
-                state.update(best_model_path=far, last_model_path=near, kth_best_model_path=near, dirpath=str(tmp_path))
-                state.update(best_k_models={near: torch.tensor(0.0)}, best_model_score=torch.tensor(0.0))
-
-    path = hostile(change)
+    content = torch.load(in_midst, weights_only=True)
+    changed = [state for key, state in content["callbacks"].items() if "Checkpoint" in key]
+    for state in changed:
+        far, near = f"local://{victims[0]}", f"{run_dir}/checkpoints/../../near"
+        state.update(best_model_path=far, last_model_path=near, kth_best_model_path=near, dirpath=str(tmp_path))
+        state.update(best_k_models={near: torch.tensor(0.0)}, best_model_score=torch.tensor(0.0))
+    assert len(changed) > 1
+    path = tmp_path / "evil.ckpt"
+    torch.save(content, path)
     before = path.read_bytes()
     script("train", *TRAINED_RUN, "checkpoint_every=1", f"resume={path}", f"hydra.run.dir={run_dir}")
     assert [(victim / "kept").is_dir() for victim in victims] == [True, True]
