@@ -11,7 +11,7 @@ from fastfcn.entry import entry_point
 @entry_point("benchmark")
 def main(config: DictConfig) -> None:
     """Run the benchmark that `what` names."""
-    from fastfcn.benchmarking.run import benchmark
+    from fastfcn.benchmarking.benchmark import benchmark
 
     benchmark(config, Path(HydraConfig.get().runtime.output_dir))
 

@@ -11,7 +11,7 @@ from fastfcn.entry import entry_point
 @entry_point("evaluate")
 def main(config: DictConfig) -> None:
     """Evaluate as composed."""
-    from fastfcn.evaluation.run import evaluate
+    from fastfcn.evaluation.evaluate import evaluate
 
     evaluate(config, Path(HydraConfig.get().runtime.output_dir))
 

@@ -8,7 +8,7 @@ from fastfcn.entry import entry_point
 @entry_point("export")
 def main(config: DictConfig) -> None:
     """Export as composed."""
-    from fastfcn.exporting.run import export
+    from fastfcn.exporting.export import export
 
     export(config)
 

@@ -10,7 +10,7 @@ from fastfcn.entry import entry_point
 @entry_point("hub_push")
 def push(config: DictConfig) -> None:
     """Push as composed."""
-    from fastfcn.hub.run import push
+    from fastfcn.hub.hub import push
 
     push(config)
 
@@ -18,7 +18,7 @@ def push(config: DictConfig) -> None:
 @entry_point("hub_pull")
 def pull(config: DictConfig) -> None:
     """Pull as composed."""
-    from fastfcn.hub.run import pull
+    from fastfcn.hub.hub import pull
 
     pull(config)
 

@@ -8,7 +8,7 @@ from fastfcn.entry import entry_point
 @entry_point("import_checkpoint")
 def main(config: DictConfig) -> None:
     """Import as composed."""
-    from fastfcn.importing.run import import_checkpoint
+    from fastfcn.importing.import_checkpoint import import_checkpoint
 
     import_checkpoint(config)
 

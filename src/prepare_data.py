@@ -8,7 +8,7 @@ from fastfcn.entry import entry_point
 @entry_point("prepare_data")
 def main(config: DictConfig) -> None:
     """Prepare as composed."""
-    from fastfcn.data.preparing.run import prepare_data
+    from fastfcn.data.preparing.prepare_data import prepare_data
 
     prepare_data(config)
 

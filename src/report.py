@@ -79,8 +79,8 @@ def _number(text: str | None) -> float:
 
 def print_claims() -> None:
     """Say of every claim whether it is confirmed, refuted or undecided, and by what."""
+    from fastfcn.reporting.claims.claim import read_claims
     from fastfcn.reporting.claims.deciding import decide_all
-    from fastfcn.reporting.claims.schema import read_claims
 
     findings = decide_all(read_claims(EXPERIMENTS), EXPERIMENTS)
     for finding in findings:

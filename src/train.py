@@ -23,7 +23,7 @@ def prepare(arguments: Sequence[str]) -> None:
 def main(config: DictConfig) -> None:
     """Train as composed; PyTorch is imported only once the configuration is sound."""
     require_row(config)
-    from fastfcn.training.run import train
+    from fastfcn.training.train import train
 
     train(config, Path(HydraConfig.get().runtime.output_dir))
 

@@ -7,14 +7,14 @@ import pytest
 import yaml
 from hydra.utils import get_class
 
-from fastfcn.benchmarking.run import BenchmarkConfig
+from fastfcn.benchmarking.benchmark import BenchmarkConfig
 from fastfcn.checkpoints import build_network
 from fastfcn.composition import build, plain
-from fastfcn.data.preparing.run import PreparationConfig
+from fastfcn.data.preparing.prepare_data import PreparationConfig
 from fastfcn.entry import CONF
-from fastfcn.evaluation.run import EvaluationConfig
+from fastfcn.evaluation.evaluate import EvaluationConfig
 from fastfcn.exporting.config import ExportConfig
-from fastfcn.importing.run import ImportConfig
+from fastfcn.importing.import_checkpoint import ImportConfig
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.upsampling.fpn import FPN
 from fastfcn.models.upsampling.jpu import JPU
@@ -22,7 +22,7 @@ from fastfcn.prediction.config import PredictionConfig
 from fastfcn.prediction.demo import DemoConfig
 from fastfcn.trainer_options import TrainingTrainer
 from fastfcn.training.config import RunConfig
-from fastfcn.training.run import read_config
+from fastfcn.training.train import read_config
 
 PRESETS = [f"{head}_{kind}" for head in ("encnet", "psp", "deeplabv3", "fcn") for kind in ("jpu", "os8")]
 DATASETS = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))

@@ -19,7 +19,7 @@ from fastfcn.reporting.boundary import TRIMAP, read_regions
 from fastfcn.reporting.per_image import NAME as PER_IMAGE
 from fastfcn.reporting.per_image import read_per_image
 from fastfcn.training.losses import SegmentationLoss
-from fastfcn.training.run import build_parts, read_config
+from fastfcn.training.train import build_parts, read_config
 from tests.conftest import TINY_RUN, TRAINED_RUN
 from tests.data.test_folder import write_dataset
 

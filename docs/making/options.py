@@ -9,16 +9,16 @@ from making.files import CONF, ConfigFile, Key, all_files
 from making.sources import ROOT, Argument, arguments_of, find_class, mention, summary
 
 ROOTS = {  # the dataclasses that scripts read the roots of their configuration into
-    "benchmark": "fastfcn.benchmarking.run.BenchmarkConfig",
+    "benchmark": "fastfcn.benchmarking.benchmark.BenchmarkConfig",
     "calibrate": "fastfcn.evaluation.calibrate.CalibrationConfig",
     "demo": "fastfcn.prediction.demo.DemoConfig",
-    "evaluate": "fastfcn.evaluation.run.EvaluationConfig",
+    "evaluate": "fastfcn.evaluation.evaluate.EvaluationConfig",
     "export": "fastfcn.exporting.config.ExportConfig",
-    "hub_pull": "fastfcn.hub.run.PullConfig",
-    "hub_push": "fastfcn.hub.run.PushConfig",
-    "import_checkpoint": "fastfcn.importing.run.ImportConfig",
+    "hub_pull": "fastfcn.hub.hub.PullConfig",
+    "hub_push": "fastfcn.hub.hub.PushConfig",
+    "import_checkpoint": "fastfcn.importing.import_checkpoint.ImportConfig",
     "predict": "fastfcn.prediction.config.PredictionConfig",
-    "prepare_data": "fastfcn.data.preparing.run.PreparationConfig",
+    "prepare_data": "fastfcn.data.preparing.prepare_data.PreparationConfig",
     "train": "fastfcn.training.config.RunConfig",
 }
 NODES = {  # of nodes whose constructors are not the suite's, or take anything

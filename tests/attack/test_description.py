@@ -173,7 +173,7 @@ def leaves(node: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 NAMES = st.sampled_from(
     ["_target_", "_partial_", "width", "os.system", "resnet34", "mit_b0", "fastfcn.models.heads.fcn.FCNHead",
-     "fastfcn.models.upsampling.top_down.TopDown", "fastfcn.data.folder.Folder", "fastfcn.data.files.FileData"]
+     "fastfcn.models.upsampling.top_down.TopDown", "fastfcn.data.folder.Folder", "fastfcn.data.pairs.FileData"]
 )  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | NAMES,

@@ -16,7 +16,7 @@ from fastfcn.checkpoints import read_checkpoint
 from fastfcn.training.callbacks import EpochLog
 from fastfcn.training.conclusion import Parts
 from fastfcn.training.restoring import RestoringIO, restore
-from fastfcn.training.run import build_parts, read_config
+from fastfcn.training.train import build_parts, read_config
 from tests.conftest import TRAINED_RUN
 
 BEST = "BestCheckpoint{'monitor': 'val/miou', 'mode': 'max', 'every_n_train_steps': 0, 'every_n_epochs': 1, 'train_time_interval': None}"  # noqa: E501
@@ -166,9 +166,10 @@ def in_midst(script, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
             os.kill(os.getpid(), signal.SIGUSR1)
 
     run_dir = tmp_path_factory.mktemp("in_midst")
-    with monkeypatch.context() as patched, pytest.raises(SystemExit):
-        patched.setattr(EpochLog, "on_train_batch_end", signalled)
+    monkeypatch.setattr(EpochLog, "on_train_batch_end", signalled)
+    with pytest.raises(SystemExit):
         script("train", *TRAINED_RUN, f"hydra.run.dir={run_dir}")
+    monkeypatch.undo()
     return run_dir / "checkpoints" / "last.ckpt"
 
 

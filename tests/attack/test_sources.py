@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fastfcn.foreign_weights import read_weights
-from fastfcn.importing.run import ImportConfig, rebuild
+from fastfcn.importing.import_checkpoint import ImportConfig, rebuild
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.pretrained import load_pretrained
 from tests.golden.generated import GOLDEN

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fastfcn.benchmarking.peak_memory import peak_memory
-from fastfcn.benchmarking.plain import ExpandedEncoding, PlainLoss, expand_encodings
+from fastfcn.benchmarking.reference import ExpandedEncoding, PlainLoss, expand_encodings
 from fastfcn.benchmarking.timing import interleave
 from fastfcn.data.dataset import IGNORE
 from fastfcn.models.features import Prediction

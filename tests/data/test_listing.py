@@ -14,7 +14,7 @@ from fastfcn.data.listing import Names, describe_left_out
 from fastfcn.data.public import pairs_of
 from fastfcn.evaluation.inputs import find_images
 from fastfcn.training.config import read_config
-from fastfcn.training.run import build_parts
+from fastfcn.training.train import build_parts
 from tests.data.test_folder import write_dataset
 
 

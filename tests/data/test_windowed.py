@@ -7,7 +7,7 @@ import pytest
 import tifffile
 import torch
 
-from fastfcn.data import bands, files
+from fastfcn.data import bands, pairs
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.dataset import Example, LargeExample
 from fastfcn.data.folder import Folder
@@ -37,7 +37,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have images of more than a thousand pixels be large."""
-    for module in (bands, files):
+    for module in (bands, pairs):
         monkeypatch.setattr(module, "LARGE", 1000)
 
 
@@ -84,7 +84,7 @@ def test_the_validation_crop_is_of_the_images_own_scale(root: Path) -> None:
 def test_it_is_measured_verified_and_counted_by_parts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [root / "images/train/a.tif"]
     measured = [measure(paths, bands.Bands.of(4, "measured", None), upright=True)]
-    for module in (bands, files):
+    for module in (bands, pairs):
         monkeypatch.setattr(module, "LARGE", 1000)
     monkeypatch.setattr("fastfcn.data.windowed.BLOCK", 5000)
     measured.append(measure(paths, bands.Bands.of(4, "measured", None), upright=True))
@@ -93,7 +93,7 @@ def test_it_is_measured_verified_and_counted_by_parts(root: Path, monkeypatch: p
     data = folder(root)
     assert check_files(data, workers=1).faults == []
     require_labelled(data, "train", SCORING)
-    monkeypatch.setattr(files, "read_indices", None)  # which would read it whole
+    monkeypatch.setattr(pairs, "read_indices", None)  # which would read it whole
     split = data.split("train")
     assert sum(part.size for part in split.mask_parts(0)) == SIDE * (SIDE + 40)
 

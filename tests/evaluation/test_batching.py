@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from fastfcn import load_network
 from fastfcn.data.dataset import Sample
 from fastfcn.evaluation.batching import BySize
-from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule
+from fastfcn.evaluation.evaluator import EvaluationLoader, EvaluationModule
 from fastfcn.evaluation.protocols import FullImage
 from fastfcn.models.inference import FastSegmenter
 from fastfcn.models.segmenter import Segmenter

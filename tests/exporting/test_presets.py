@@ -13,10 +13,10 @@ pytest.importorskip("openvino", reason="the extra export is not installed")
 from fastfcn.benchmarking.entries import build_entry
 from fastfcn.composition import build, plain
 from fastfcn.exporting.deployed import Deployed, trace
+from fastfcn.exporting.export import require_exportable
 from fastfcn.exporting.onnx_format import OnnxFile
 from fastfcn.exporting.openvino_format import OpenVinoFile
 from fastfcn.exporting.parity import EQUAL, EXACT, compare
-from fastfcn.exporting.run import require_exportable
 from fastfcn.exporting.torch_format import TorchFile
 from fastfcn.models.padding import Padding
 from fastfcn.models.segmenter import Segmenter

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save
 
 from fastfcn.checkpoints import network_of, read_checkpoint
-from fastfcn.hub.contents import files_of
+from fastfcn.hub.bundle import files_of
 from fastfcn.hub.repository import CONFIG, WEIGHTS
 from tests.attack.bounded import files_in, refusal
 from tests.attack.conftest import Mark

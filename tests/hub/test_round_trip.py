@@ -11,7 +11,7 @@ from PIL import Image
 
 from fastfcn import load_network
 from fastfcn.checkpoints import read_checkpoint
-from fastfcn.hub.contents import portable
+from fastfcn.hub.bundle import portable
 from fastfcn.hub.repository import CARD, CONFIG, WEIGHTS
 from fastfcn.prediction.journal import digest
 from tests.hub.serving import Hub

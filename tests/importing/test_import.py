@@ -12,7 +12,7 @@ from fastfcn import load_network
 from fastfcn.checkpoints import build_network, load_weights, read_checkpoint
 from fastfcn.foreign_weights import read_weights
 from fastfcn.importing import authors, mmseg
-from fastfcn.importing.run import translate, with_counters
+from fastfcn.importing.import_checkpoint import translate, with_counters
 from fastfcn.models.backbone import Backbone
 from fastfcn.models.pretrained import load_pretrained
 from tests.golden.generated import GOLDEN, images, released

@@ -16,7 +16,7 @@ from fastfcn.checkpoints import build_network, load_network, network_of, read_ch
 from fastfcn.composition import plain
 from fastfcn.description import Description
 from fastfcn.evaluation.batching import Batch
-from fastfcn.evaluation.module import EvaluationModule
+from fastfcn.evaluation.evaluator import EvaluationModule
 from fastfcn.evaluation.protocols import FullImage
 from fastfcn.evaluation.sliding import SlidingWindow
 from fastfcn.models.inference import FastSegmenter

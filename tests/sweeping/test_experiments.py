@@ -13,7 +13,7 @@ from fastfcn.composition import plain
 from fastfcn.entry import CONF
 from fastfcn.sweeping import experiments
 from fastfcn.sweeping.experiments import known_experiments, read_experiment, register_experiments, require_row
-from fastfcn.training.run import read_config
+from fastfcn.training.train import read_config
 
 TABLES = known_experiments()
 PAPER = {"upsampling": 6, "heads": 8, "dilation": 6, "pascal_context_sota": 2, "ade20k": 4, "speed": 8}  # rows

@@ -51,7 +51,7 @@ def test_metrics_csv_has_the_telemetry(logged_folder: Path) -> None:
 
 
 def test_a_failed_run_says_so(tmp_path: Path, fails, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastfcn.training.run.conclude", _full_disk)
+    monkeypatch.setattr("fastfcn.training.train.conclude", _full_disk)
     fails("train", *TINY_RUN, "recipe.epochs=1", "logger=offline", f"hydra.run.dir={tmp_path / 'run'}")
     wandb.teardown()  # waits for the file
     (run,) = read_runs([tmp_path])

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fastfcn.benchmarking.plain import PlainLoss
+from fastfcn.benchmarking.reference import PlainLoss
 from fastfcn.data.dataset import IGNORE
 from fastfcn.models.features import Prediction
 from fastfcn.training.hard_pixels import hard_pixels

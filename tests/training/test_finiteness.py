@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning.pytorch.plugins import MixedPrecision
 
-from fastfcn.training import run
+from fastfcn.training import train
 from fastfcn.training.config import read_config
 from fastfcn.training.finiteness import LossWatch, NonFiniteLossError
 from fastfcn.training.losses import SegmentationLoss
@@ -57,7 +57,7 @@ def test_a_gradient_scaler_skips_what_is_not_finite_and_the_run_goes_on(
              "recipe.epochs=1", "data.train_images=10", "recipe.batch_size=2")  # fmt: skip
     settings = read_config(composed(*TINY_RUN, *small))
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, backoff_factor=2.0**-16)
-    build, forward = run.build, SegmentationLoss.forward
+    build, forward = train.build, SegmentationLoss.forward
     norms: list[float] = []
 
     def in_float16(node: Any, path: str, **arguments: Any) -> Any:
@@ -71,9 +71,9 @@ def test_a_gradient_scaler_skips_what_is_not_finite_and_the_run_goes_on(
         norms.append(float(weight.detach().norm()))
         return replace(losses, total=losses.total * INF) if len(norms) == 4 else losses
 
-    monkeypatch.setattr(run, "build", in_float16)
+    monkeypatch.setattr(train, "build", in_float16)
     monkeypatch.setattr(SegmentationLoss, "forward", spoiled)
-    parts = run.build_parts(settings, tmp_path)
+    parts = train.build_parts(settings, tmp_path)
     weight = parts.module.network.head.reduce[0].weight
     parts.trainer.limit_val_batches = 0
     parts.trainer.fit(parts.module, datamodule=parts.loaders)

@@ -45,7 +45,7 @@ MOMENTS = {
     "between best.ckpt and last.ckpt": ("fastfcn.training.callbacks", "BestCheckpoint", "on_train_epoch_end", 1),
     "in a step": ("fastfcn.training.module", "SegmentationModule", "training_step", 7),
     "in validation": ("fastfcn.training.module", "SegmentationModule", "validation_step", 3),
-    "in the final scoring": ("fastfcn.evaluation.module", "EvaluationModule", "test_step", 1),
+    "in the final scoring": ("fastfcn.evaluation.evaluator", "EvaluationModule", "test_step", 1),
 }
 
 

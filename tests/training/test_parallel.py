@@ -3,7 +3,7 @@
 import pytest
 from lightning.pytorch.strategies import DDPStrategy
 
-from fastfcn.training import run
+from fastfcn.training import train
 from fastfcn.training.company import Launcher
 from fastfcn.training.config import read_config
 from fastfcn.training.parallel import DataParallel
@@ -15,7 +15,7 @@ TWO = (*TINY_RUN, "trainer=ddp", "devices=2", "trainer.accelerator=cpu")
 
 def strategy(composed, folder, *options: str) -> DDPStrategy:
     settings = read_config(composed(*TWO, *options))
-    return run.build_trainer(settings, folder, steps=None, loggers=[], callbacks=[]).strategy
+    return train.build_trainer(settings, folder, steps=None, loggers=[], callbacks=[]).strategy
 
 
 def test_options_reach_torch_and_the_launcher_is_ours(composed, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

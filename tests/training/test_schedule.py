@@ -13,7 +13,7 @@ from fastfcn.checkpoints import read_checkpoint
 from fastfcn.training.conclusion import Parts
 from fastfcn.training.module import SegmentationModule
 from fastfcn.training.restoring import restore
-from fastfcn.training.run import build_parts, read_config
+from fastfcn.training.train import build_parts, read_config
 from tests.conftest import TINY_RUN
 
 LR, FACTOR, DECAY = 0.16, 10, 0.5

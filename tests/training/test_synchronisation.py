@@ -14,7 +14,7 @@ from fastfcn.checkpoints import build_network
 from fastfcn.composition import plain
 from fastfcn.models.backbone import Backbone, build_encoder
 from fastfcn.models.folding import fold_batch_norm
-from fastfcn.training import run, synchronisation
+from fastfcn.training import synchronisation, train
 from fastfcn.training.config import read_config
 from fastfcn.training.synchronisation import SynchronisedBatchNorm
 from tests.conftest import TINY_MODEL, TINY_RUN
@@ -160,6 +160,6 @@ def test_lightning_uses_it_on_several_gpus(
     given: list[object] = []
     monkeypatch.setattr(synchronisation, "CUDAAccelerator", SimpleNamespace(is_available=lambda: gpus))
     trainer = SimpleNamespace(strategy=SimpleNamespace(launcher=None))
-    monkeypatch.setattr(run, "build", lambda *_, plugins, **__: given.extend(plugins) or trainer)
-    run.build_trainer(settings, tmp_path, steps=None, loggers=[], callbacks=[])
+    monkeypatch.setattr(train, "build", lambda *_, plugins, **__: given.extend(plugins) or trainer)
+    train.build_trainer(settings, tmp_path, steps=None, loggers=[], callbacks=[])
     assert sum(isinstance(each, SynchronisedBatchNorm) for each in given) == count

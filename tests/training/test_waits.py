@@ -10,7 +10,7 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies import SingleDeviceStrategy
 
-from fastfcn.training import run
+from fastfcn.training import train
 from fastfcn.training.config import read_config
 from tests.conftest import TINY_RUN
 from tests.stand_in import DEVICE, StandIn
@@ -48,7 +48,7 @@ def fit(composed: Any, run_dir: Path, *overrides: str) -> list[int]:
     shorter = ("suggested.width=16", "augmentation.crop_size=32", "data.train_images=8", "recipe.batch_size=2")
     steps = ("recipe.epochs=1", "recipe.workers=0", "trainer.log_every_n_steps=3", "trainer.enable_progress_bar=true")
     settings = read_config(composed(*TINY_RUN, "model=encnet_jpu", *shorter, *steps, *overrides))
-    build = run.build
+    build = train.build
 
     def on_stand_in(node: Any, path: str, **arguments: Any) -> Any:
         if path == "trainer":
@@ -56,8 +56,8 @@ def fit(composed: Any, run_dir: Path, *overrides: str) -> list[int]:
         return build(node, path, **arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "build", on_stand_in)
-        parts = run.build_parts(settings, run_dir)
+        patch.setattr(train, "build", on_stand_in)
+        parts = train.build_parts(settings, run_dir)
     with StandIn() as gpu:
         waits = StepWaits(gpu)
         parts.trainer.callbacks.insert(0, waits)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fastfcn.benchmarking.base import Benchmark
 from fastfcn.benchmarking.entries import build_entry, model_configs
-from fastfcn.benchmarking.plain import expand_encodings
+from fastfcn.benchmarking.reference import expand_encodings
 from fastfcn.benchmarking.timing import Timing, interleave
 from fastfcn.evaluation.sliding import SlidingWindow
 from fastfcn.models.features import Prediction

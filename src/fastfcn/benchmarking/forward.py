@@ -14,7 +14,7 @@ from torch import Tensor
 from fastfcn.benchmarking.base import Benchmark
 from fastfcn.benchmarking.entries import build_entry, model_configs
 from fastfcn.benchmarking.peak_memory import peak_memory
-from fastfcn.benchmarking.plain import expand_encodings
+from fastfcn.benchmarking.reference import expand_encodings
 from fastfcn.benchmarking.timing import Timing, interleave, matrix_products, product_gflop
 from fastfcn.console import plain_console
 from fastfcn.models.inference import FastSegmenter, Network

@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from fastfcn.data.files import Pair
 from fastfcn.data.images import list_images
 from fastfcn.data.labels import Labels, shifted
+from fastfcn.data.pairs import Pair
 from fastfcn.data.palette import read_legend
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.public import PublicData

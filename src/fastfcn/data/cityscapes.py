@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from fastfcn.data.dataset import IGNORE
-from fastfcn.data.files import Pair
 from fastfcn.data.labels import Labels
+from fastfcn.data.pairs import Pair
 from fastfcn.data.palette import read_legend
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.public import PublicData

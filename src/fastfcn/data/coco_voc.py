@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from typing_extensions import TypedDict
 
 from fastfcn.data.dataset import UInt8
-from fastfcn.data.files import Pair, describe_missing, missing
+from fastfcn.data.pairs import Pair, describe_missing, missing
 from fastfcn.data.preparing.annotations import Number, Side, read_annotations, stem_of
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.preparing.masks import Conversion, convert, named

@@ -8,11 +8,11 @@ import numpy as np
 from fastfcn.data.bands import BandCount, Bands, Range, Shown
 from fastfcn.data.classes import labelme_note, read_classes
 from fastfcn.data.dataset import IGNORE
-from fastfcn.data.files import FileData, Pair
 from fastfcn.data.folds import TRAIN, VAL, pick, read_fold
 from fastfcn.data.images import list_images, read_indices
 from fastfcn.data.labels import Labels, identity, listed
 from fastfcn.data.listing import describe_left_out, repeated, shortened
+from fastfcn.data.pairs import FileData, Pair
 from fastfcn.data.palette import Colour, read_palette, voc_palette
 from fastfcn.data.remapping import Remap
 from fastfcn.data.text import same_form

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fastfcn.data.files import Pair
+from fastfcn.data.pairs import Pair
 from fastfcn.data.text import read_lines, require_plain_name
 from fastfcn.files import write_atomically
 from fastfcn.installation import how_to_call

@@ -16,8 +16,8 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from fastfcn.data.dataset import UInt8
-from fastfcn.data.files import Pair
 from fastfcn.data.labels import Labels, identity, shifted
+from fastfcn.data.pairs import Pair
 from fastfcn.data.palette import voc_palette
 from fastfcn.data.preparing.annotations import Number, Side, read_annotations, stem_of
 from fastfcn.data.preparing.archive import Archive

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from fastfcn.data.dataset import Split
-from fastfcn.data.files import FileData, Pair
 from fastfcn.data.listing import Names
+from fastfcn.data.pairs import FileData, Pair
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.remapping import Remap
 from fastfcn.data.text import read_lines, require_plain_name

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import ClassVar
 
-from fastfcn.data.files import Pair
 from fastfcn.data.labels import Labels, identity
+from fastfcn.data.pairs import Pair
 from fastfcn.data.palette import voc_palette
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.public import PublicData, pairs_of, read_list

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from fastfcn.data.dataset import IGNORE, UInt8
-from fastfcn.data.files import Pair
+from fastfcn.data.pairs import Pair
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.preparing.masks import Conversion, convert
 from fastfcn.data.preparing.matlab import read_label_map

@@ -20,8 +20,8 @@ from fastfcn.data.dataset import Split
 from fastfcn.data.labelled import SCORING, require_labelled
 from fastfcn.data.loading import EvaluationSamples
 from fastfcn.data.workers import worker_options
+from fastfcn.evaluation.evaluate import open_data
 from fastfcn.evaluation.protocols import build_protocol
-from fastfcn.evaluation.run import open_data
 from fastfcn.installation import how_to_call
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.numerics import Precision, set_numerics

@@ -8,8 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 from fastfcn.data.dataset import Sample, SegmentationData
-from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures, to_array
-from fastfcn.evaluation.per_image import write_images
+from fastfcn.evaluation.confusions import write_images
+from fastfcn.evaluation.evaluator import EvaluationLoader, EvaluationModule, Pictures, to_array
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.metrics import Scores
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter

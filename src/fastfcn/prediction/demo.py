@@ -14,9 +14,9 @@ from PIL import Image
 from fastfcn.allocation import keep_freed_memory
 from fastfcn.checkpoints import Checkpoint, read_checkpoint
 from fastfcn.composition import plain, typed
+from fastfcn.evaluation.evaluate import open_data
 from fastfcn.evaluation.inputs import find_images
 from fastfcn.evaluation.protocols import build_protocol
-from fastfcn.evaluation.run import open_data
 from fastfcn.numerics import Precision, set_numerics
 from fastfcn.optional import require
 from fastfcn.options import Fraction, Name, within

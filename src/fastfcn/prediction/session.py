@@ -23,10 +23,10 @@ from fastfcn.prediction.failures import noted
 from fastfcn.prediction.films import predict_film
 from fastfcn.prediction.journal import Journal
 from fastfcn.prediction.large import VALUES, is_read_by_windows, predict_large
-from fastfcn.prediction.loading import load
 from fastfcn.prediction.maps import UNKNOWN, Predicted, Unknown
 from fastfcn.prediction.outputs import Outputs
 from fastfcn.prediction.predictor import Predictor, open_predictor, segment
+from fastfcn.prediction.prefetch import load
 from fastfcn.prediction.processes import device_of
 from fastfcn.prediction.sources import Source
 from fastfcn.prediction.writing import Writers

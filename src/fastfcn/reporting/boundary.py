@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastfcn.reporting.archive import Integers, damage_of, names_of, read_archive, read_arrays, write_arrays
+from fastfcn.reporting.arrays import Integers, damage_of, names_of, read_archive, read_arrays, write_arrays
 from fastfcn.reporting.per_image import Counts, by_class
 
 NAME = "boundary.npz"

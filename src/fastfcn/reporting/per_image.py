@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastfcn.reporting.archive import Integers, damage_of, names_of, read_archive, read_arrays, write_arrays
+from fastfcn.reporting.arrays import Integers, damage_of, names_of, read_archive, read_arrays, write_arrays
 
 NAME = "per_image.npz"
 KINDS = {"names": "<U", "lengths": "<u4", "target": "|u1", "prediction": "|u1", "count": "<u4"}

@@ -7,9 +7,9 @@ from types import FrameType
 
 from fastfcn.sweeping.backend import Backend, status_of
 from fastfcn.sweeping.job import Job
+from fastfcn.sweeping.progress import SweepTable
 from fastfcn.sweeping.status import Status
 from fastfcn.sweeping.summary import note_unfinished
-from fastfcn.sweeping.table import SweepTable
 
 REFRESH_SECONDS = 1.0
 

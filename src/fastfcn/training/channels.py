@@ -3,8 +3,8 @@
 import logging
 from dataclasses import replace
 
-from fastfcn.data.files import FileData
 from fastfcn.data.opening import build_data
+from fastfcn.data.pairs import FileData
 from fastfcn.training.config import RunConfig
 
 log = logging.getLogger(__name__)

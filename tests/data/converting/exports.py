@@ -9,8 +9,8 @@ import yaml
 from PIL import Image
 
 from fastfcn.data.converting.command import build_reader
-from fastfcn.data.converting.report import Result
-from fastfcn.data.converting.run import Conversion, convert
+from fastfcn.data.converting.conversion import Conversion, convert
+from fastfcn.data.converting.outcome import Result
 from fastfcn.data.converting.splitting import Splitting
 from fastfcn.installation import CONF
 

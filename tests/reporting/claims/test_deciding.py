@@ -8,8 +8,8 @@ import pytest
 
 import report as script
 from fastfcn.installation import EXPERIMENTS
+from fastfcn.reporting.claims.claim import Claim, read_claims
 from fastfcn.reporting.claims.deciding import decide, decide_all
-from fastfcn.reporting.claims.schema import Claim, read_claims
 from tests.reporting.comparison.synthetic import write_experiment
 from tests.reporting.verdicts.synthetic import write_table
 

@@ -11,7 +11,7 @@ from matplotlib.text import Annotation
 
 from fastfcn.reporting.comparison.curves import Curve
 from fastfcn.reporting.comparison.figures import Point, learning_curves, scatter, styles
-from fastfcn.reporting.comparison.labels import place_labels
+from fastfcn.reporting.comparison.point_labels import place_labels
 
 LABELS = [f"row_{index}" for index in range(8)]
 CROWDED = {

@@ -5,9 +5,9 @@ import random
 import pytest
 import yaml
 
-from fastfcn.reporting.comparison.findings import findings
 from fastfcn.reporting.comparison.order import agreements, measured_order, pareto_front
 from fastfcn.reporting.comparison.published import Published
+from fastfcn.reporting.comparison.sentences import findings
 from fastfcn.reporting.comparison.table import Table, build_tables
 from tests.reporting.comparison.synthetic import PUBLISHED, run
 

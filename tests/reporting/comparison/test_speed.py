@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from fastfcn.reporting.comparison.cells import speed_grid
-from fastfcn.reporting.comparison.export import markdown_table, to_markdown
-from fastfcn.reporting.comparison.findings import speed_findings
 from fastfcn.reporting.comparison.page import to_html
 from fastfcn.reporting.comparison.report import build_report
 from fastfcn.reporting.comparison.runs import Result
+from fastfcn.reporting.comparison.sentences import speed_findings
 from fastfcn.reporting.comparison.speed import Entry, read_speeds
+from fastfcn.reporting.comparison.tabular import markdown_table, to_markdown
 from tests.reporting.comparison.synthetic import GFLOPS, content, write_experiment, write_results
 
 ROWS = {"none": "model=a model/upsampling=none", "jpu": "model=a", "dilated": "model=b"}

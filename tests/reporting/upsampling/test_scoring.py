@@ -14,7 +14,7 @@ from fastfcn.reporting.comparison.report import build_report, write_report
 from fastfcn.reporting.per_image import NAME as PER_IMAGE
 from fastfcn.reporting.per_image import PerImage, write_per_image
 from fastfcn.reporting.upsampling.scoring import BANDS, BOUNDARY_IOU, MIOU, UpsamplingScores, share_closed
-from fastfcn.reporting.verdicts.sampling import Sample, mean_iou, whole_iou
+from fastfcn.reporting.verdicts.bootstrap import Sample, mean_iou, whole_iou
 from tests.reporting.comparison.synthetic import write_experiment, write_run
 
 CLASSES, IMAGES = 5, 6

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastfcn.reporting.per_image import NAME, Counts, PerImage, write_per_image
-from fastfcn.reporting.verdicts.sampling import class_iou, mean_iou
+from fastfcn.reporting.verdicts.bootstrap import class_iou, mean_iou
 from tests.reporting.comparison.synthetic import write_run
 
 POINT = 0.0073  # of the share of wrong pixels, that cost one point of mIoU where a fifth is wrong

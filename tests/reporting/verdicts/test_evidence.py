@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastfcn.reporting.comparison.findings import findings
 from fastfcn.reporting.comparison.gallery import build_gallery, data_uri
 from fastfcn.reporting.comparison.report import Report, build_report, write_report
+from fastfcn.reporting.comparison.sentences import findings
 from fastfcn.reporting.comparison.speed import Entry
 from fastfcn.reporting.per_image import NAME, write_per_image
+from fastfcn.reporting.verdicts.bootstrap import Resampling
 from fastfcn.reporting.verdicts.estimates import estimate
 from fastfcn.reporting.verdicts.evidence import Judged
 from fastfcn.reporting.verdicts.judging import judge
-from fastfcn.reporting.verdicts.sampling import Resampling
 from fastfcn.reporting.verdicts.wording import ALL, shown
 from tests.attack.limits import memory
 from tests.reporting.comparison.synthetic import write_experiment

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fastfcn.reporting.comparison.table import Line
+from fastfcn.reporting.verdicts.bootstrap import Resampling
 from fastfcn.reporting.verdicts.factorial import Effects, Factorial, effects, factorial_of
 from fastfcn.reporting.verdicts.judging import judge
-from fastfcn.reporting.verdicts.sampling import Resampling
 from tests.reporting.comparison.synthetic import run
 from tests.reporting.verdicts.synthetic import table
 

@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from fastfcn.reporting.per_image import Counts
-from fastfcn.reporting.verdicts.inference import Differences, holm, pooled_variance
+from fastfcn.reporting.verdicts.bootstrap import Resampling, class_iou, mean_iou
 from fastfcn.reporting.verdicts.judging import Judgement, judge, judge_classes, judge_published
-from fastfcn.reporting.verdicts.sampling import Resampling, class_iou, mean_iou
+from fastfcn.reporting.verdicts.significance import Differences, holm, pooled_variance
 from tests.reporting.verdicts.synthetic import CLASSES, counts_of, table, truth_of
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastfcn.composition import TARGET, build
 from fastfcn.data.converting.contents import Reader
-from fastfcn.data.converting.report import REPORT, Result
-from fastfcn.data.converting.run import Conversion, convert
+from fastfcn.data.converting.conversion import Conversion, convert
+from fastfcn.data.converting.outcome import REPORT, Result
 from fastfcn.data.folder import Folder
 from fastfcn.data.preparing.alone import alone
 from fastfcn.data.preparing.counts import ClassCounts

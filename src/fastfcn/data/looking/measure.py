@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastfcn.data.dataset import UInt8
-from fastfcn.data.files import Pair
 from fastfcn.data.images import read_head
 from fastfcn.data.labelled import MAX_VALUES
+from fastfcn.data.pairs import Pair
 from fastfcn.data.preparing.verify import Check, check_pair
 
 HASH = 16  # rows and columns of a perceptual hash

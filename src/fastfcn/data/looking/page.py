@@ -14,10 +14,10 @@ from markupsafe import Markup
 from PIL import Image
 
 from fastfcn.data.dataset import IGNORE
-from fastfcn.data.files import FileData
 from fastfcn.data.images import read_indices
 from fastfcn.data.looking.findings import commonest, gallery, imbalance, near_duplicates, statistics
 from fastfcn.data.looking.measure import Seen, measure
+from fastfcn.data.pairs import FileData
 from fastfcn.data.palette import hexadecimal
 from fastfcn.data.preparing.masks import in_parallel
 from fastfcn.data.preparing.verify import check_of, count_faults, list_splits, stem_faults

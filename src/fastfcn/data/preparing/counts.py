@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from fastfcn.data.dataset import IGNORE
-from fastfcn.data.files import FileData, Pair
 from fastfcn.data.labelled import MAX_VALUES, SCORING, TRAINING, few_classes
 from fastfcn.data.listing import shortened
+from fastfcn.data.pairs import FileData, Pair
 
 
 def _zeros() -> NDArray[np.int64]:

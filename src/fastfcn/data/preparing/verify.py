@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastfcn.data.bands import Bands
-from fastfcn.data.files import FileData, Pair, label_fault, missing, open_values, size_fault
 from fastfcn.data.images import SAME_SIZE, UPRIGHT, orientation
 from fastfcn.data.labelled import MAX_VALUES, count_pixels
 from fastfcn.data.labels import Labels
 from fastfcn.data.listing import repeated
+from fastfcn.data.pairs import FileData, Pair, label_fault, missing, open_values, size_fault
 from fastfcn.data.preparing.counts import ClassCounts
 from fastfcn.data.preparing.masks import in_parallel
 

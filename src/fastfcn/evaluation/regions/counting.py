@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fastfcn.data.dataset import IGNORE, Split, UInt8
-from fastfcn.evaluation.per_image import gather
+from fastfcn.evaluation.confusions import gather
 from fastfcn.evaluation.regions.contours import Mask, boundary_width, distance_to_another, filled, inner_boundary
 from fastfcn.evaluation.regions.grid import grid_labels
 from fastfcn.evaluation.regions.things import nearest_groups, size_groups, thin_groups

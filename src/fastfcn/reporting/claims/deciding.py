@@ -9,13 +9,13 @@ from typing import Literal
 from scipy.special import stdtrit
 
 from fastfcn.reading import read_bytes
-from fastfcn.reporting.claims.schema import Claim, Figure, Ratio, Rows
+from fastfcn.reporting.claims.claim import Claim, Figure, Ratio, Rows
 from fastfcn.reporting.comparison.published import read_published
 from fastfcn.reporting.comparison.runs import collect
 from fastfcn.reporting.comparison.table import build_tables
 from fastfcn.reporting.schema import RESULT_BYTES
 from fastfcn.reporting.verdicts.evidence import judge_lines
-from fastfcn.reporting.verdicts.inference import LEVEL
+from fastfcn.reporting.verdicts.significance import LEVEL
 
 RESULTS = "results"  # the folder of an experiment's runs
 RANGE = ("min", "max")  # beside a median

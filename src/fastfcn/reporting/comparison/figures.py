@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fastfcn.reporting.comparison.curves import Curve
-from fastfcn.reporting.comparison.labels import place_labels
 from fastfcn.reporting.comparison.order import pareto_front
+from fastfcn.reporting.comparison.point_labels import place_labels
 
 # Okabe and Ito's colours, without yellow, which is faint on white: distinct for colour-blind readers.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")

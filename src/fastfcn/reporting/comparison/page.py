@@ -13,16 +13,16 @@ from markupsafe import Markup
 from fastfcn.reporting.comparison.cells import Grid, accuracy_grid, published_grid, speed_grid
 from fastfcn.reporting.comparison.curves import Curve, curve_of
 from fastfcn.reporting.comparison.figures import Point, learning_curves, scatter
-from fastfcn.reporting.comparison.findings import findings, notes, speed_findings
 from fastfcn.reporting.comparison.gallery import Gallery, build_gallery, has_pictures
 from fastfcn.reporting.comparison.order import pareto_front, ranked
+from fastfcn.reporting.comparison.sentences import findings, notes, speed_findings
 from fastfcn.reporting.comparison.speed import Entry
 from fastfcn.reporting.comparison.table import Line, Table
 from fastfcn.reporting.upsampling.figures import charts
 from fastfcn.reporting.upsampling.scoring import UpsamplingScores
 from fastfcn.reporting.upsampling.wording import upsampling_grid, upsampling_notes
 from fastfcn.reporting.verdicts.evidence import Judged, effect_grids, judged_grid
-from fastfcn.reporting.verdicts.tuning import tuning_curves, tuning_notes
+from fastfcn.reporting.verdicts.trials import tuning_curves, tuning_notes
 from fastfcn.reporting.verdicts.wording import method
 from fastfcn.tracking.keys import BEST_METRIC, TRAIN_LOSS
 

@@ -16,7 +16,7 @@ from fastfcn.reporting.comparison.table import Table, build_tables
 from fastfcn.reporting.upsampling.scoring import UpsamplingScores, score_upsampling
 from fastfcn.reporting.verdicts.evidence import Judged, judge_lines
 from fastfcn.reporting.verdicts.judging import MARGIN
-from fastfcn.reporting.verdicts.tuning import tuning_grid
+from fastfcn.reporting.verdicts.trials import tuning_grid
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ def _choices(folder: Path) -> str:
 
 def write_report(report: Report, output: Path, *, made: date) -> list[Path]:
     """Write the files into `output` and return their paths; verdicts.csv where there are verdicts."""
-    from fastfcn.reporting.comparison.export import to_csv, to_markdown, verdicts_to_csv
     from fastfcn.reporting.comparison.page import to_html
+    from fastfcn.reporting.comparison.tabular import to_csv, to_markdown, verdicts_to_csv
 
     contents = {
         "results.csv": to_csv(report.runs),

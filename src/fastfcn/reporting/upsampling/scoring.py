@@ -10,9 +10,9 @@ from fastfcn.reporting.comparison.order import ranked
 from fastfcn.reporting.comparison.runs import Run
 from fastfcn.reporting.comparison.table import Line
 from fastfcn.reporting.per_image import Counts
+from fastfcn.reporting.verdicts.bootstrap import Floats, Resampling, Sample, mean_iou, whole_iou
 from fastfcn.reporting.verdicts.estimates import Estimate, estimate, interval
-from fastfcn.reporting.verdicts.inference import pooled_variance
-from fastfcn.reporting.verdicts.sampling import Floats, Resampling, Sample, mean_iou, whole_iou
+from fastfcn.reporting.verdicts.significance import pooled_variance
 
 ROWS = 12  # of a larger table the best are scored: a chart of more is not read
 TOLERANCE = 1e-6  # of mIoU, a fraction

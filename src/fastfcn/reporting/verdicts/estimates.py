@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastfcn.reporting.verdicts.inference import Floats
+from fastfcn.reporting.verdicts.bootstrap import Sample
 from fastfcn.reporting.verdicts.judging import in_points
-from fastfcn.reporting.verdicts.sampling import Sample
+from fastfcn.reporting.verdicts.significance import Floats
 
 
 @dataclass(frozen=True)

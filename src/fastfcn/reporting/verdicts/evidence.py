@@ -12,9 +12,9 @@ from fastfcn.reporting.comparison.order import overlap
 from fastfcn.reporting.comparison.runs import Run
 from fastfcn.reporting.comparison.table import Line, Table
 from fastfcn.reporting.per_image import NAME, Counts, PerImage, read_per_image
+from fastfcn.reporting.verdicts.bootstrap import Resampling, Sample, mean_iou, whole_iou
 from fastfcn.reporting.verdicts.estimates import Estimate, estimate
 from fastfcn.reporting.verdicts.factorial import Effects, effects, factorial_of
-from fastfcn.reporting.verdicts.inference import pooled_variance
 from fastfcn.reporting.verdicts.judging import (
     BETTER,
     MARGIN,
@@ -25,7 +25,7 @@ from fastfcn.reporting.verdicts.judging import (
     judge_classes,
     judge_published,
 )
-from fastfcn.reporting.verdicts.sampling import Resampling, Sample, mean_iou, whole_iou
+from fastfcn.reporting.verdicts.significance import pooled_variance
 from fastfcn.reporting.verdicts.wording import shown, verdict_grid
 
 MAIN = "Main effects: a part against the first, the mean over all else"

@@ -10,8 +10,8 @@ from itertools import combinations, product
 import numpy as np
 
 from fastfcn.reporting.comparison.table import Line
-from fastfcn.reporting.verdicts.inference import pooled_variance
 from fastfcn.reporting.verdicts.judging import Judgement, Verdict, in_points, verdicts_on
+from fastfcn.reporting.verdicts.significance import pooled_variance
 
 FACTORS = ("upsampling", "head", "backbone")
 DILATED = "dilated"  # no upsampling module, but a backbone of stride 8

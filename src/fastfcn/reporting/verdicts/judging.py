@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import stdtrit
 
-from fastfcn.reporting.verdicts.inference import LEVEL, Differences, Floats, holm, pooled_variance
-from fastfcn.reporting.verdicts.sampling import Sample
+from fastfcn.reporting.verdicts.bootstrap import Sample
+from fastfcn.reporting.verdicts.significance import LEVEL, Differences, Floats, holm, pooled_variance
 
 MARGIN = 1.0  # points of mIoU
 BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecided"

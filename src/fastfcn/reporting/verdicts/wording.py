@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from fastfcn.reporting.comparison.cells import BLANK, Cell, Grid, number, word
+from fastfcn.reporting.verdicts.bootstrap import DRAWS
 from fastfcn.reporting.verdicts.judging import BETTER, EQUIVALENT, UNDECIDED, Judgement, Verdict
-from fastfcn.reporting.verdicts.sampling import DRAWS
 
 ALL = 45  # pairs, of ten rows: of a larger table the best row's and those of neighbours are shown
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastfcn.reporting.comparison.report import build_report, write_report
-from fastfcn.reporting.verdicts.tuning import expected_best, tuning_curves
+from fastfcn.reporting.verdicts.trials import expected_best, tuning_curves
 from tests.reporting.comparison.synthetic import write_experiment, write_run
 
 

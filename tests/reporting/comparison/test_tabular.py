@@ -4,8 +4,8 @@ import csv
 from datetime import date
 from pathlib import Path
 
-from fastfcn.reporting.comparison.export import to_markdown
 from fastfcn.reporting.comparison.report import Report, build_report
+from fastfcn.reporting.comparison.tabular import to_markdown
 from tests.reporting.comparison.synthetic import write_experiment, write_run
 
 GOLDEN = Path(__file__).with_name("results.md")

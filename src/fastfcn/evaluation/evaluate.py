@@ -19,9 +19,9 @@ from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.labelled import SCORING, require_labelled
 from fastfcn.data.opening import build_data
 from fastfcn.data.remapping import Remap
+from fastfcn.evaluation.confusions import write_images
+from fastfcn.evaluation.evaluator import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.mapping import MappedProtocol, map_classes
-from fastfcn.evaluation.module import EvaluationLoader, EvaluationModule, Pictures
-from fastfcn.evaluation.per_image import write_images
 from fastfcn.evaluation.protocols import build_protocol
 from fastfcn.evaluation.regions.counting import write_region_counts
 from fastfcn.evaluation.subject import open_subject

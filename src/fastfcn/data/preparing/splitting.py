@@ -4,9 +4,9 @@ import numpy as np
 
 from fastfcn.data.converting.splitting import divide, groups_of
 from fastfcn.data.dataset import IGNORE
-from fastfcn.data.files import FileData, Pair
 from fastfcn.data.folder import Folder
 from fastfcn.data.folds import FOLDS, write_folds
+from fastfcn.data.pairs import FileData, Pair
 from fastfcn.data.preparing.masks import in_parallel
 from fastfcn.data.preparing.verify import check_of, check_pair
 

@@ -15,7 +15,7 @@ pytest.importorskip("onnxruntime", reason="the extra export is not installed")
 
 from fastfcn import load_network
 from fastfcn.checkpoints import network_of, read_checkpoint
-from fastfcn.exporting import certificate, run
+from fastfcn.exporting import certificate, export
 from fastfcn.exporting.config import ExportConfig
 from fastfcn.exporting.onnx_format import OnnxFile
 from fastfcn.exporting.opening import open_model_file
@@ -62,15 +62,15 @@ def test_a_file_says_by_what_it_normalises(trained: Path) -> None:
     checkpoint = read_checkpoint(trained / "checkpoints" / "best.ckpt")
     network = network_of(checkpoint)
     network.statistics = Statistics((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
-    told = run.describe(checkpoint, network, ExportConfig(**ASKED))
+    told = export.describe(checkpoint, network, ExportConfig(**ASKED))
     assert (told.mean, told.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     assert told.classes == checkpoint.description.classes
 
 
 def test_images_of_training_calibrate(trained: Path, tmp_path: Path, fails, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, int]] = []
-    monkeypatch.setattr(run, "pick", lambda _data, split, count: asked.append((split, count)) or [])
-    monkeypatch.setattr(run, "trace", lambda *_: (_ for _ in ()).throw(ValueError("far enough")))
+    monkeypatch.setattr(export, "pick", lambda _data, split, count: asked.append((split, count)) or [])
+    monkeypatch.setattr(export, "trace", lambda *_: (_ for _ in ()).throw(ValueError("far enough")))
     checkpoint = f"checkpoint={trained}/checkpoints/best.ckpt"
     assert "far enough" in fails("export", checkpoint, f"output={tmp_path}/x.onnx", "precision=int8", "calibration=7")
     assert asked == [("val", 8), ("train", 7)]
@@ -79,13 +79,13 @@ def test_images_of_training_calibrate(trained: Path, tmp_path: Path, fails, monk
 
 def test_a_score_is_that_of_the_file(exported: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scored = []
-    monkeypatch.setattr(run, "score", lambda network, *_, **__: scored.append(type(network).__name__) or 0.5)
+    monkeypatch.setattr(export, "score", lambda network, *_, **__: scored.append(type(network).__name__) or 0.5)
     network, settings = (
         load_network(trained / "checkpoints" / "best.ckpt"),
         SimpleNamespace(score="x", workers=0, rounds=0),
     )
     data = SimpleNamespace(name="shapes", split=lambda _: range(4))
-    found = run.certify(network, open_model_file(exported), AGREED, data, None, settings)
+    found = export.certify(network, open_model_file(exported), AGREED, data, None, settings)
     assert scored == ["FastSegmenter", "ForeignNetwork"]
     assert found.score == certificate.Score("shapes", "x", 4, 0.5, 0.5)
 
@@ -108,7 +108,7 @@ def test_a_file_names_nothing_of_the_machine_that_made_it(exported: Path) -> Non
 
 def test_a_file_that_differs_is_not_kept(exported: Path, trained: Path, tmp_path: Path, fails, monkeypatch) -> None:
     written = exported.read_bytes()
-    monkeypatch.setattr(run, "trace", lambda *_: None)
+    monkeypatch.setattr(export, "trace", lambda *_: None)
     monkeypatch.setattr(OnnxFile, "write", lambda _self, _program, _manifest, path, _images: path.write_bytes(written))
     arguments = (f"checkpoint={trained}/checkpoints/best.ckpt", f"output={tmp_path}/net.onnx", *SPLIT, "compare=1")
     line = fails("export", *arguments, "rounds=0", "tolerance=0")
@@ -145,7 +145,7 @@ def test_a_file_runs_without_the_suite(exported: Path) -> None:
 @pytest.mark.parametrize(("size", "wanted"), [("96", (96, 96)), ("[96,64]", (96, 64)), ("null", None)])
 def test_a_size_is_one_number_or_two(size: str, wanted, trained: Path, tmp_path: Path, script, monkeypatch) -> None:
     seen = []
-    monkeypatch.setattr(run, "trace", lambda _, manifest: seen.append(manifest.size) or sys.exit(3))
+    monkeypatch.setattr(export, "trace", lambda _, manifest: seen.append(manifest.size) or sys.exit(3))
     with pytest.raises(SystemExit):
         script("export", f"checkpoint={trained}/checkpoints/best.ckpt", f"output={tmp_path}/x.onnx", f"size={size}")
     assert seen == [wanted]

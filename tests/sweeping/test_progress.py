@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fastfcn.sweeping.progress import draw_table
 from fastfcn.sweeping.status import Status
-from fastfcn.sweeping.table import draw_table
 from tests.sweeping.test_execution import job_in
 
 RESULT = {

@@ -13,7 +13,7 @@ from fastfcn.data.ade20k import ADE20K
 from fastfcn.data.preparing import download as download_module
 from fastfcn.data.preparing import unpack
 from fastfcn.data.preparing.alone import LOCK
-from fastfcn.data.preparing.run import prepare
+from fastfcn.data.preparing.prepare_data import prepare
 from tests.data.miniature import Miniature, png, write_archive
 from tests.data.miniatures import ade20k
 from tests.data.serving import Server, serving

@@ -9,15 +9,15 @@ from omegaconf import DictConfig
 
 from fastfcn.composition import typed, without_training
 from fastfcn.data.converting.command import bring, build_reader
-from fastfcn.data.converting.run import Conversion
+from fastfcn.data.converting.conversion import Conversion
 from fastfcn.data.converting.splitting import Splitting
-from fastfcn.data.files import FileData
 from fastfcn.data.looking.page import look
 from fastfcn.data.opening import build_data
+from fastfcn.data.pairs import FileData
 from fastfcn.data.preparing.alone import alone
 from fastfcn.data.preparing.archive import Archive
 from fastfcn.data.preparing.download import download, sha1_of
-from fastfcn.data.preparing.folding import make_folds
+from fastfcn.data.preparing.splitting import make_folds
 from fastfcn.data.preparing.unpack import unpack
 from fastfcn.data.preparing.verify import Findings, check_files, count_faults, describe_turned, list_splits, stem_faults
 from fastfcn.data.public import PublicData

@@ -15,7 +15,7 @@ from torch import Tensor
 from fastfcn.benchmarking.base import Benchmark
 from fastfcn.benchmarking.entries import build_entry, model_configs
 from fastfcn.benchmarking.peak_memory import peak_memory
-from fastfcn.benchmarking.plain import expand_encodings
+from fastfcn.benchmarking.reference import expand_encodings
 from fastfcn.benchmarking.timing import Timing, synchronise
 from fastfcn.composition import build, plain
 from fastfcn.data.dataset import IGNORE
@@ -27,7 +27,7 @@ from fastfcn.training.losses import SegmentationLoss
 from fastfcn.training.optimisers import build_optimiser, parameter_groups
 
 PARTS = ("forward", "loss", "backward", "optimiser", "step", "validation", "metric")
-PLAIN = "fastfcn.benchmarking.plain.PlainLoss"
+PLAIN = "fastfcn.benchmarking.reference.PlainLoss"
 LR = 1e-3  # any small one: weights only have to stay finite
 
 

@@ -11,7 +11,7 @@ from fastfcn.checkpoints import Checkpoint, network_of, read_checkpoint
 from fastfcn.composition import build, typed, without_training
 from fastfcn.data.dataset import Pixels, SegmentationData, UInt8
 from fastfcn.data.labelled import SCORING, require_labelled
-from fastfcn.evaluation.run import open_data
+from fastfcn.evaluation.evaluate import open_data
 from fastfcn.exporting.certificate import Certificate, Score, measure_costs
 from fastfcn.exporting.config import ExportConfig
 from fastfcn.exporting.deployed import Deployed, trace

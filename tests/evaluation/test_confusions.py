@@ -8,7 +8,7 @@ import torch
 
 from fastfcn.data.dataset import IGNORE
 from fastfcn.data.shapes import Shapes
-from fastfcn.evaluation.per_image import ImageConfusions, write_images
+from fastfcn.evaluation.confusions import ImageConfusions, write_images
 from fastfcn.metrics import SegmentationScores
 from fastfcn.reporting.per_image import NAME, read_per_image
 

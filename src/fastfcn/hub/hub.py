@@ -14,9 +14,9 @@ from fastfcn.checkpoints import network_of, read_checkpoint, write_checkpoint
 from fastfcn.composition import plain, typed
 from fastfcn.files import write_atomically
 from fastfcn.hub.address import Address, Repo, Revision, is_address
+from fastfcn.hub.bundle import files_of
 from fastfcn.hub.card import write_card
 from fastfcn.hub.certificate import describe_certificate
-from fastfcn.hub.contents import files_of
 from fastfcn.hub.errors import explained
 from fastfcn.hub.repository import LIBRARY, read_repository
 from fastfcn.hub.scores import results_of

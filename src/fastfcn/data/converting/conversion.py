@@ -13,7 +13,7 @@ from fastfcn.data.converting.contents import Contents, Legend, Reader
 from fastfcn.data.converting.layout import IMAGES, MASKS, STAGING, UNSPLIT, Item, Layout, named_items
 from fastfcn.data.converting.legend import build_legend, left_out
 from fastfcn.data.converting.making import Job, Made, make
-from fastfcn.data.converting.report import (
+from fastfcn.data.converting.outcome import (
     Result,
     never_labelled,
     poor_splits,

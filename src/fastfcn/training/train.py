@@ -32,8 +32,8 @@ from fastfcn.numerics import set_numerics
 from fastfcn.reporting.result import describe
 from fastfcn.stopping import PREEMPTED
 from fastfcn.tracking.identity import identify
-from fastfcn.tracking.images import ValidationImages
 from fastfcn.tracking.logging import Logging, close_loggers
+from fastfcn.tracking.validation_images import ValidationImages
 from fastfcn.training.budget import budgeted_steps
 from fastfcn.training.callbacks import recipe_callbacks, training_callbacks
 from fastfcn.training.channels import with_channels

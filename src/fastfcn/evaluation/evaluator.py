@@ -15,7 +15,7 @@ from fastfcn.data.loading import EvaluationSamples
 from fastfcn.data.sampling import EvaluationShare
 from fastfcn.data.workers import worker_options
 from fastfcn.evaluation.batching import Batch, BySize
-from fastfcn.evaluation.per_image import Cells, ImageConfusions
+from fastfcn.evaluation.confusions import Cells, ImageConfusions
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.evaluation.regions.counting import Entries, RegionCounts
 from fastfcn.metrics import Scores, SegmentationScores

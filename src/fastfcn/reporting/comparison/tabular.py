@@ -8,12 +8,12 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from fastfcn.reporting.comparison.cells import Grid, accuracy_grid, speed_grid
-from fastfcn.reporting.comparison.findings import findings, notes, speed_findings
 from fastfcn.reporting.comparison.runs import Run
+from fastfcn.reporting.comparison.sentences import findings, notes, speed_findings
 from fastfcn.reporting.upsampling.wording import TITLE, upsampling_grid, upsampling_notes
 from fastfcn.reporting.verdicts.evidence import effect_grids, judged_grid, named_verdicts
 from fastfcn.reporting.verdicts.judging import Verdict
-from fastfcn.reporting.verdicts.tuning import tuning_notes
+from fastfcn.reporting.verdicts.trials import tuning_notes
 from fastfcn.reporting.verdicts.wording import method
 
 if TYPE_CHECKING:
