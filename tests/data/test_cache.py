@@ -138,7 +138,7 @@ def batches(data: SegmentationData, folder: Path | None, workers: int) -> list[t
     loader = loaders.train_dataloader()
     images = []
     for epoch in range(2):
-        loader.batch_sampler.set_epoch(epoch)
+        loader.batch_sampler.sampler.set_epoch(epoch)
         images.extend(batch.image for batch in loader)
     return images + [batch.image for batch in loaders.val_dataloader()]
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from fastfcn.data.augmentation import Augmentation, to_sample
 from fastfcn.data.dataset import IGNORE
 from fastfcn.data.loading import EvaluationSamples, SegmentationLoaders, TrainingLoader, TrainingSamples
-from fastfcn.data.sampling import PLACEHOLDER, EvaluationShare, TrainingBatches, derive_seed, require_whole_batch
+from fastfcn.data.sampling import PLACEHOLDER, EvaluationShare, Place, TrainingBatches, derive_seed, require_whole_batch
 from fastfcn.data.shapes import Shapes
 from fastfcn.data.workers import worker_options
 
@@ -29,7 +29,8 @@ def test_ranks_share_the_same_global_batches() -> None:
 
 def test_an_epoch_visits_no_image_twice_and_epochs_differ() -> None:
     first, second = (
-        [draw for batch in TrainingBatches(20, batch_size=4, seed=0, epoch=epoch) for draw in batch] for epoch in (0, 1)
+        [draw for batch in TrainingBatches(20, batch_size=4, seed=0, place=Place(epoch)) for draw in batch]
+        for epoch in (0, 1)
     )
     assert sorted(draw.index for draw in first) == list(range(20))
     assert [draw.index for draw in first] != [draw.index for draw in second]
@@ -43,14 +44,13 @@ def test_a_loader_moves_on_with_what_was_taken_and_resumes_there(workers: int) -
             Shapes(size=32, train_images=20).split("train"),
             Augmentation(crop_size=32, base_size=32, scale=(1.0, 1.0), flip=0.5, blur=0.0),
         )
-        return TrainingLoader(
-            samples, batch_sampler=TrainingBatches(20, batch_size=4, seed=0, **place), **worker_options(workers)
-        )
+        batches = TrainingBatches(20, batch_size=4, seed=0, place=Place(**place))
+        return TrainingLoader(samples, batch_sampler=batches, **worker_options(workers))
 
     whole = loader()
     epochs = []
     for epoch in range(2):
-        whole.batch_sampler.set_epoch(epoch)
+        whole.batch_sampler.sampler.set_epoch(epoch)
         epochs.append([batch.image for batch in whole])
     assert len(epochs[0]) == len(epochs[1]) == 5
     assert not any(torch.equal(first, second) for first, second in zip(*epochs, strict=True))
@@ -58,14 +58,14 @@ def test_a_loader_moves_on_with_what_was_taken_and_resumes_there(workers: int) -
     taken = iter(broken)
     for _ in range(3):
         next(taken)
-    assert (broken.batch_sampler.epoch, broken.batch_sampler.batch) == (0, 3)
+    assert broken.batch_sampler.place == Place(0, 3)
     resumed = loader(epoch=0, batch=3)
     rest = [batch.image for batch in resumed]
     assert len(rest) == 2
     assert all(torch.equal(ours, reference) for ours, reference in zip(rest, epochs[0][3:], strict=True))
-    resumed.batch_sampler.set_epoch(0)
+    resumed.batch_sampler.sampler.set_epoch(0)
     assert list(resumed) == []
-    resumed.batch_sampler.set_epoch(1)
+    resumed.batch_sampler.sampler.set_epoch(1)
     assert all(torch.equal(batch.image, reference) for batch, reference in zip(resumed, epochs[1], strict=True))
 
 

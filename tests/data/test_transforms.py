@@ -12,7 +12,7 @@ from fastfcn.composition import build
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.dataset import IGNORE, Example
 from fastfcn.data.loading import TrainingLoader, TrainingSamples
-from fastfcn.data.sampling import TrainingBatches
+from fastfcn.data.sampling import Place, TrainingBatches
 from fastfcn.data.shapes import Shapes
 from fastfcn.data.transforms import KNOWN
 from fastfcn.data.workers import worker_options
@@ -118,7 +118,7 @@ def test_workers_and_a_resumed_run_make_the_same_crops() -> None:
     samples = TrainingSamples(Shapes(size=48, train_images=8).split("train"), augmentation(*SOME))
 
     def batches(workers: int, batch: int) -> list[torch.Tensor]:
-        places = TrainingBatches(8, batch_size=2, seed=0, batch=batch)
+        places = TrainingBatches(8, batch_size=2, seed=0, place=Place(batch=batch))
         return [torch.cat([batch.image, batch.mask[:, None]], 1) for batch in TrainingLoader(
             samples, batch_sampler=places, **worker_options(workers))]  # fmt: skip
 

@@ -143,7 +143,7 @@ def loader_work(samples: TrainingSamples, batches: TrainingBatches, workers: int
     loader = TrainingLoader(samples, batch_sampler=batches, **worker_options(workers))
 
     def epoch() -> None:
-        batches.batch = 0  # the same images again
+        batches.place.batch = 0  # the same images again
         for _ in loader:
             pass
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import lightning as L
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.cache import CachedSplit
 from fastfcn.data.dataset import IGNORE, Example, LargeExample, Sample, SegmentationData, Split
-from fastfcn.data.sampling import PLACEHOLDER, Draw, EvaluationShare, TrainingBatches
+from fastfcn.data.sampling import PLACEHOLDER, Draw, EvaluationShare, Place, TrainingBatches
 from fastfcn.data.workers import worker_options
 
 
@@ -61,7 +62,7 @@ class TrainingLoader(DataLoader[Sample]):
         asked = time.perf_counter()
         for batch in super().__iter__():
             self.waited += time.perf_counter() - asked
-            self.batch_sampler.batch += 1
+            self.batch_sampler.place.batch += 1
             yield batch
             asked = time.perf_counter()
 
@@ -89,31 +90,29 @@ class SegmentationLoaders(L.LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.cache = cache
-        self._batches: TrainingBatches | None = None
-        self._resume: dict[str, int] = {}
+        self.place = Place()
 
     def state_dict(self) -> dict[str, int]:
         """Return the place of the next training batch, for Lightning's checkpoints."""
-        return {"epoch": self._batches.epoch, "batch": self._batches.batch} if self._batches is not None else {}
+        return asdict(self.place)
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Have training begin at the place of `state`."""
-        self._resume = state
+        self.place = Place(**state)
 
     def train_dataloader(self) -> TrainingLoader:
         """Return the augmented training split."""
         split = self._split(self.data.train_split)
-        self._batches = TrainingBatches(
-            len(split), batch_size=self.batch_size, seed=self.seed, **self._place(), **self._resume
+        batches = TrainingBatches(
+            len(split), batch_size=self.batch_size, seed=self.seed, place=self.place, **self._share()
         )
-        return TrainingLoader(
-            TrainingSamples(split, self.augmentation), batch_sampler=self._batches, **worker_options(self.workers)
-        )
+        samples = TrainingSamples(split, self.augmentation)
+        return TrainingLoader(samples, batch_sampler=batches, **worker_options(self.workers))
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Return the centre crops of the validation split."""
         samples = EvaluationSamples(self._split(self.data.val_split), self.augmentation.validate)
-        share = EvaluationShare(len(samples), **self._place())
+        share = EvaluationShare(len(samples), **self._share())
         return DataLoader(samples, batch_size=self.batch_size, sampler=share, **worker_options(self.workers))
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
@@ -124,6 +123,6 @@ class SegmentationLoaders(L.LightningDataModule):
         split = self.data.split(name)
         return split if self.cache is None else CachedSplit(split, self.cache)
 
-    def _place(self) -> dict[str, int]:
+    def _share(self) -> dict[str, int]:
         trainer = self.trainer
         return {"rank": trainer.global_rank, "world_size": trainer.world_size} if trainer is not None else {}

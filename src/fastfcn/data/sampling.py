@@ -36,12 +36,27 @@ def require_whole_batch(length: int, *, batch_size: int, world_size: int) -> Non
         )
 
 
+@dataclass
+class Place:
+    """Where training stands: epoch and number of the next batch.
+
+    Lightning begins epochs, the loader counts the batches that were taken, checkpoints hold both.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin `epoch`; a resumed run that stands in the middle of it stays there."""
+        if epoch != self.epoch:
+            self.epoch, self.batch = epoch, 0
+
+
 class TrainingBatches(Sampler[list[Draw]]):
     """The share that one rank has of every global batch of an epoch, in a shuffled order.
 
     A global batch is the same for any number of processes: rank r of n takes every n-th place of it, beginning at r.
-    An incomplete last batch is dropped, as in the authors' code. `epoch` and `batch` are the place of the next batch;
-    whoever takes batches moves it on, Lightning begins epochs, and a resumed run sets both.
+    An incomplete last batch is dropped, as in the authors' code. `place` says where the epoch goes on.
     """
 
     def __init__(
@@ -52,8 +67,7 @@ class TrainingBatches(Sampler[list[Draw]]):
         seed: int,
         rank: int = 0,
         world_size: int = 1,
-        epoch: int = 0,
-        batch: int = 0,
+        place: Place | None = None,
     ) -> None:
         require_whole_batch(length, batch_size=batch_size, world_size=world_size)
         self.global_batch = batch_size * world_size
@@ -61,8 +75,7 @@ class TrainingBatches(Sampler[list[Draw]]):
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
-        self.epoch = epoch
-        self.batch = batch
+        self.place = self.sampler = place or Place()  # Lightning looks for set_epoch in a sampler
 
     def __len__(self) -> int:
         """Return the number of batches in a whole epoch."""
@@ -70,20 +83,11 @@ class TrainingBatches(Sampler[list[Draw]]):
 
     def __iter__(self) -> Iterator[list[Draw]]:
         """Yield the rest of the epoch."""
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
-        for batch in range(self.batch, len(self)):
+        epoch = self.place.epoch
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
+        for batch in range(self.place.batch, len(self)):
             places = range(batch * self.global_batch + self.rank, (batch + 1) * self.global_batch, self.world_size)
-            yield [Draw(int(order[place]), derive_seed(self.seed, self.epoch, place)) for place in places]
-
-    @property
-    def sampler(self) -> "TrainingBatches":
-        """Where Lightning looks for `set_epoch`."""
-        return self
-
-    def set_epoch(self, epoch: int) -> None:
-        """Begin `epoch`; a resumed run that stands in the middle of it stays there."""
-        if epoch != self.epoch:
-            self.epoch, self.batch = epoch, 0
+            yield [Draw(int(order[place]), derive_seed(self.seed, epoch, place)) for place in places]
 
 
 PLACEHOLDER = -1  # in place of an example's index: an image of which nothing counts
