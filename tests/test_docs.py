@@ -93,6 +93,13 @@ def test_the_navigation_has_every_page_but_those_of_files(tmp_path: Path) -> Non
     assert set(listed) == {name for name in written if not name.startswith("files/")}
 
 
+def test_every_script_has_a_page_of_its_options(tmp_path: Path) -> None:
+    importlib.import_module("making.pages").Site(tmp_path).write()
+    written = " ".join(path.stem for path in (tmp_path / "options").iterdir())
+    assert [path.stem for path in ROOT.glob("src/*.py") if path.stem not in written] == []
+    assert "than=ROW" in (tmp_path / "options" / "report.md").read_text()
+
+
 @pytest.mark.slow  # needs the extra docs
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     builder = Path(sys.executable).with_name("zensical")

@@ -7,12 +7,13 @@ from pathlib import Path, PurePosixPath
 
 from making.options import pages
 from making.public import api
-from making.sources import ROOT
+from making.sources import ROOT, read_module
 from making.tables import option_pages
 
 README, FIDELITY = "README.md", "docs/fidelity.md"
 HOWTO = ("data", "training", "backbones", "sweeps", "distributed", "prediction", "export", "hub", "dashboards", "speed",
          "python", "extending")  # fmt: skip
+PLAIN = ("report", "dashboard")  # scripts that compose no configuration: their options are what --help says
 CODE = {".py": "python", ".yaml": "yaml", ".toml": "toml"}
 LINK = re.compile(r"(!?\[[^\]]*\])\(([^)\s]+)\)")
 FENCE = "```"
@@ -41,6 +42,8 @@ class Site:
         self._write_divided()
         for name, text in option_pages(pages()).items():
             self._save(f"options/{name}.md", text)
+        for name in PLAIN:
+            self._save(f"options/{name}.md", help_page(name))
         self._save("api.md", api())
 
     def _write_divided(self) -> None:
@@ -91,6 +94,13 @@ class Site:
         path = self.folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def help_page(name: str) -> str:
+    """Return a page of what a script's --help says."""
+    module = read_module(name)
+    assert module is not None
+    return f"# {name}.py\n\n{FENCE}\n{module.constant('HELP').strip()}\n{FENCE}\n"
 
 
 def _without(text: str, heading: str) -> tuple[str, str]:
