@@ -22,7 +22,7 @@ from fastfcn.prediction.config import PredictionConfig
 from fastfcn.prediction.demo import DemoConfig
 from fastfcn.trainer_options import TrainingTrainer
 from fastfcn.training.config import RunConfig
-from fastfcn.training.train import read_config
+from fastfcn.training.train import read_config, suggestions
 
 PRESETS = [f"{head}_{kind}" for head in ("encnet", "psp", "deeplabv3", "fcn") for kind in ("jpu", "os8")]
 DATASETS = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
@@ -121,7 +121,7 @@ def test_a_missing_value_is_named(composed) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("+model.head.droput=0.3", r"model.head.droput is not an option; .*Allowed in model.head: .*lateral"),
+        ("+model.head.droput=0.3", r"model.head.droput is not an option; allowed in model.head: .*lateral"),
         ("+recipe.lrr=1", r"recipe.lrr is not an option; did you mean lr\?"),
         ("+data.sise=3", r"data.sise is not an option; did you mean size\?"),
     ],
@@ -170,3 +170,11 @@ def test_every_number_that_a_configuration_can_set_has_a_range() -> None:
         if bare(hint) and name not in ("num_classes", "inputs", "channels", "return")
     ]
     assert offenders == []
+
+
+def test_what_a_dataset_suggests_is_told_and_what_is_taken_instead(composed) -> None:
+    model = plain(composed("model=fcn_jpu", "data=shapes", "model.upsampling.width=8").model)
+    told = list(suggestions({"backbone": "tu-resnet18", "width": 128}, model))
+    assert told == ["backbone=tu-resnet18", "width=128 (model.upsampling.width=8 is taken)"]
+    with pytest.raises(ValueError, match=r"suggested.widht is not an option; did you mean width\?"):
+        list(suggestions({"widht": 128}, model))

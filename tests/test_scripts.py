@@ -270,7 +270,7 @@ def test_mistakes_in_training_end_with_one_line(
         (("predict", "device=nonsense"), "device must be auto, cpu, cuda or cuda:N, got nonsense"),
         (("predict", "device=cuda:99"), "device=cuda:99 is not here"),
         (("predict", "opacity=abc"), "opacity=abc does not fit: input should be a valid number"),
-        (("predict", "+batch=1"), "batch is not an option; Allowed: checkpoint, device"),
+        (("predict", "+batch=1"), "batch is not an option; allowed: checkpoint, device"),
         (("predict", "workers=-1"), "workers must be between 0 and 1024, got -1"),
         (("predict", "temperature=0"), "temperature must be between 0.05 and 20, got 0"),
         (("predict", "write=[]"), "write"),

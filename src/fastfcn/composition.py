@@ -17,6 +17,7 @@ Node = Mapping[str, Any]
 Root = TypeVar("Root")
 
 TARGET, PARTIAL = "_target_", "_partial_"
+GIVEN = {"model": ("num_classes",), "data": ("root",)}  # what these nodes may leave to who builds them
 TRAINING_ONLY = ("recipe", "augmentation", "suggested", "loss")  # what data=NAME brings for training
 
 
@@ -120,10 +121,10 @@ def require_known(key: str, allowed: Iterable[str], path: str = "") -> None:
     names = sorted(allowed)
     if key in names:
         return
-    where = f"{path}.{key}" if path else key
+    hint = did_you_mean(key, names)
     raise ValueError(
-        f"{where} is not an option; {did_you_mean(key, names)}"
-        f"Allowed{f' in {path}' if path else ''}: {', '.join(names) or 'none'}"
+        f"{_joined(path, key)} is not an option; {hint}{'A' if hint else 'a'}llowed"
+        f"{f' in {path}' if path else ''}: {', '.join(names) or 'none'}"
     )
 
 

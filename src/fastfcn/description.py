@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
-from fastfcn.composition import PARTIAL, TARGET, check_keys
+from fastfcn.composition import GIVEN, PARTIAL, TARGET, check_keys
 from fastfcn.data.classes import LONGEST_NAME
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.folder import MAX_CLASSES
@@ -35,7 +35,6 @@ PARTS = {
     "data": (SegmentationData,),
     "loss": (SegmentationLoss, LossTerm),
 }
-GIVEN = {"model": ("num_classes",), "data": ("root",)}  # what a description may leave to its user
 ONLY = {"recipe": "fastfcn.training.recipe.Recipe", "augmentation": "fastfcn.data.augmentation.Augmentation"}
 
 ClassName = Annotated[

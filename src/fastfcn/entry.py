@@ -154,7 +154,7 @@ def _near(key: str, config_name: str) -> str:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            known = list(_keys(compose(config_name, overrides=choices)))
+            known = [name for name in _keys(compose(config_name, overrides=choices)) if "._" not in name]
     except (HydraException, OmegaConfBaseException):
         return "--cfg job lists all"
     close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)

@@ -1,5 +1,6 @@
 """Every dataset under conf/ is opened and read; the published ones all the way from their archives, in test_public."""
 
+import runpy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hydra.utils import get_class
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from fastfcn.composition import plain
@@ -17,6 +18,7 @@ from fastfcn.data.opening import build_data
 from fastfcn.entry import CONF
 from tests.data.miniatures import MINIATURES
 
+LAYOUTS = Path(__file__).parent / "layouts"  # of sets of files that are neither published nor a `folder`
 OTHERS = sorted({path.stem for path in (CONF / "data").glob("*.yaml")} - set(MINIATURES))
 
 
@@ -34,15 +36,27 @@ def write_folders(root: Path, node: Mapping[str, Any]) -> np.ndarray:
     return np.where(mask == len(values), IGNORE, mask)
 
 
+def write_layout(name: str, root: Path, node: Mapping[str, Any]) -> np.ndarray:
+    """Write an image a split where the dataset reads it; return the mask as it must be read."""
+    if issubclass(get_class(node["_target_"]), Folder):
+        return write_folders(root, node)
+    file = LAYOUTS / f"{name}.py"
+    if not file.exists():
+        pytest.fail(f"data={name} has a layout of its own: write a miniature of it in {file}, see docs/extending.md")
+    mask: np.ndarray = runpy.run_path(str(file))["write"](root)
+    return mask
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_dataset_is_opened_and_read(name: str, composed, tmp_path: Path) -> None:
-    config = composed(f"data={name}").data
+    require_opened_and_read(name, composed(f"data={name}").data, tmp_path)
+
+
+def require_opened_and_read(name: str, config: DictConfig, root: Path) -> None:
     expected = None
     if OmegaConf.is_missing(config, "root"):
-        if not issubclass(get_class(config["_target_"]), Folder):
-            pytest.fail(f"data={name} has a layout of its own: write a miniature of it in tests/data/miniatures.py")
-        config.root = str(tmp_path)
-        expected = write_folders(tmp_path, config)
+        config.root = str(root)
+        expected = write_layout(name, root, config)
     data = build_data(plain(config))
     assert len(data.palette) == len(data.classes) > 1
     for split in (data.train_split, data.val_split):

@@ -37,7 +37,7 @@ def test_the_scripts_take_them_from_the_checkpoint(
         protocol = build_protocol(node, augmentation)
         raise Seen(protocol.base_size, protocol.crop_size)
 
-    room = {"evaluate": "evaluation.run", "predict": "prediction.session"}[name]
+    room = {"evaluate": "evaluation.evaluate", "predict": "prediction.session"}[name]
     monkeypatch.setattr(f"fastfcn.{room}.build_protocol", see)
     arguments = {
         "evaluate": (f"hydra.run.dir={tmp_path}/e",),

@@ -64,7 +64,7 @@ def test_confidence_runs_from_violet_to_yellow() -> None:
         ("examples=null", "demo.py needs the package gradio: pip install -c constraints.txt -e '.[demo]'"),
         ("port=0", "port must be between 1 and 65535, got 0"),
         ("opacity=2", "opacity must be between 0 and 1, got 2"),
-        ("+batch=1", "batch is not an option; Allowed: checkpoint, checkpoint2,"),
+        ("+batch=1", "batch is not an option; allowed: checkpoint, checkpoint2,"),
     ],
 )
 def test_mistakes_of_the_page_are_one_line(

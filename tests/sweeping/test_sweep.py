@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fastfcn.sweeping import gpus, local
+from fastfcn.sweeping import experiments, gpus, local
 from fastfcn.sweeping.execution import is_busy
 from fastfcn.sweeping.gpus import lease, visible_gpus
 from fastfcn.sweeping.job import Job
@@ -139,6 +139,30 @@ def test_a_sweep_that_cannot_be_served_starts_nothing(
     assert message in fails(
         "train", "-m", "experiment=upsampling", "row=jpu", "seed=0", *arguments, f"hydra.sweep.dir={tmp_path}/s"
     )
+    assert not list(tmp_path.rglob("job.log"))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("model=fcn_jpu model.head.windows=[3]", "model.head.windows is not an option"),
+        ("model=fcn_jpu model.upsampling.dilations=[0]", "model.upsampling.dilations.0 must be between"),
+        ("speed=2", "speed is not an option"),
+        ("recipe.lrr=2", "recipe.lrr is not an option; did you mean lr?"),
+        ("model=fcn_jpu model.upsampling.dilations=[1,2] suggested.width=16 recipe.lr=0.1", None),
+    ],
+)
+def test_what_a_row_sets_is_known_before_any_row_is_trained(
+    row: str, message: str | None, stub, fails, script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "FOLDER", tmp_path)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/sweep.yaml").write_text(f"protocol: full\nrows:\n  first: model=fcn_jpu\n  second: {row}\n")
+    sweep = ("train", "-m", "experiment=own", f"hydra.sweep.dir={tmp_path}/s")
+    if message is None:
+        script(*sweep)
+        return
+    assert f"row=second of experiment=own: {message}" in fails(*sweep)
     assert not list(tmp_path.rglob("job.log"))
 
 

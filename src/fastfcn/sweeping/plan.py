@@ -13,10 +13,12 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from fastfcn.composition import plain
+from fastfcn.composition import GIVEN, TARGET, check_keys, plain
+from fastfcn.installation import CONF
 from fastfcn.reading import read_yaml
 from fastfcn.reporting.comparison.runs import TRIALS
 from fastfcn.sameness import first_difference, flatten
+from fastfcn.sweeping.experiments import read_experiment
 from fastfcn.sweeping.job import Job
 from fastfcn.sweeping.naming import folder_name, split_override, varied_keys
 from fastfcn.sweeping.needs import needs_of
@@ -44,14 +46,17 @@ def plan_jobs(
 
     Where options were `searched`, trials have them in their names and a folder apart; the runs that follow (none
     searched) are named by row and seed alone.
-    Raises ValueError if a job's configuration does not fit, two would share a folder, or a folder holds the files of
-    another configuration.
+    Raises ValueError if a job's configuration does not fit, a row sets what no part has, two jobs would share a folder,
+    or a folder holds the files of another configuration.
     """
     swept = _swept_keys(loader, master)
     pairs = [dict(map(split_override, overrides)) for overrides in job_overrides]
     varied = varied_keys(swept, pairs) if searched is None else [*searched]
     launch = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     configs = [loader.load_sweep_config(master, list(overrides)) for overrides in job_overrides]
+    first = {config.get("row"): index for index, config in reversed([*enumerate(configs)])}
+    for index in sorted(first.values()):
+        _require_row_options(loader, master, job_overrides[index], configs[index])
     folders = [Path(str(config.hydra.sweep.dir)).absolute() for config in configs]
     if len(set(folders)) > 1:  # a table's folder has the name of the data
         varied = [key for key in varied if key != "data"]
@@ -76,6 +81,31 @@ def plan_jobs(
     for each in planned:
         require_same_configuration(each)
     return [each.job for each in planned]
+
+
+def _require_row_options(
+    loader: ConfigLoader, master: DictConfig, overrides: Sequence[str], config: DictConfig
+) -> None:
+    """Raise ValueError if the row of a job sets what no part has; a row's keys are added without Hydra's question.
+
+    Those that conf/ has are not asked about; for others the constructors are imported, which takes seconds.
+    """
+    row = config.get("row")
+    if row is None:
+        return
+    asked = read_experiment(config.experiment).rows[row]
+    choices = [each for each in asked if (CONF / each.partition("=")[0]).is_dir()]
+    bare = loader.load_sweep_config(master, [*choices, *(each for each in overrides if each != f"row={row}")])
+    keys = (each.partition("=")[0] for each in asked if each not in choices)
+    for part in sorted({key.partition(".")[0] for key in keys if OmegaConf.select(bare, key, default=bare) is bare}):
+        node = config[part]
+        try:
+            if not OmegaConf.is_dict(node):
+                raise ValueError(f"{part} is not an option")
+            if TARGET in node:
+                check_keys(plain(node), part, given=GIVEN.get(part, ()))
+        except ValueError as error:
+            raise ValueError(f"row={row} of experiment={config.experiment}: {error}") from error
 
 
 def sweep_name(folder: Path) -> str:

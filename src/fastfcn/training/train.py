@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from omegaconf import DictConfig
 
 from fastfcn.allocation import keep_freed_memory
 from fastfcn.checkpoints import Checkpoint, build_network
-from fastfcn.composition import build
+from fastfcn.composition import build, require_known
 from fastfcn.console import quieten_libraries
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.cache import open_cache
@@ -57,6 +58,8 @@ from fastfcn.training.resume import (
 from fastfcn.training.statistics import require_statistics
 from fastfcn.training.synchronisation import SynchronisedBatchNorm, synchronised
 from fastfcn.training.weights import begin_with_weights
+
+SUGGESTED = {"backbone": ("backbone", "name"), "weights": ("backbone", "weights"), "width": ("upsampling", "width")}
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +131,7 @@ def build_parts(settings: RunConfig, run_dir: Path, resumed: Checkpoint | None =
         begin_with_weights(network, settings.init)
     log.info("network: %s, upsampling options %s", describe(network), _options(settings.model["upsampling"]))
     if settings.suggested is not None:
-        log.info("data=%s suggested %s; the command line overrides it", data.name, settings.suggested)
+        log.info("data=%s suggested %s", data.name, ", ".join(suggestions(settings.suggested, settings.model)))
     loss = build_loss(settings.loss, data, resumed)
     steps = budgeted_steps(settings, network, loss, resumed)
     description = describe_run(settings, data, network, loss, steps)
@@ -237,6 +240,15 @@ def build_trainer(
     if isinstance(trainer.strategy, DataParallel):
         trainer.strategy.require_steps(trainer)
     return watched(trainer)
+
+
+def suggestions(suggested: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[str]:
+    """Tell what a dataset suggested, and what the network has instead. Raises ValueError for a name of nothing."""
+    for name, value in suggested.items():
+        require_known(name, SUGGESTED, "suggested")
+        part, key = SUGGESTED[name]
+        own = model[part].get(key)
+        yield f"{name}={value}" + ("" if own == value else f" (model.{part}.{key}={own} is taken)")
 
 
 def _options(node: dict[str, Any]) -> dict[str, Any]:

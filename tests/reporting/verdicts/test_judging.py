@@ -151,7 +151,7 @@ def test_holm_by_hand() -> None:
 
 def test_one_seed_a_row_decides_nothing() -> None:
     verdict = judged(*one_seed_each(60, 20, 0)).verdicts[0]
-    assert (verdict.word, verdict.seeds_needed) == ("undecided", 2)
+    assert (verdict.word, verdict.seeds_needed, verdict.images_needed) == ("undecided", 2, None)
     assert verdict.low > 10
 
 

@@ -64,8 +64,14 @@ def read_sweep(path: Path) -> Sweep:
         )
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise ValueError(f"{path}: seeds must be a list of whole numbers, 0 or more, such as [0, 1]")
-    named = {str(row): str(text or "") for row, text in rows.items()}
-    return Sweep(str(content["protocol"]), tuple(seeds), str(content.get("options") or ""), named)
+    named = {str(row): _overrides(text, path) for row, text in rows.items()}
+    return Sweep(str(content["protocol"]), tuple(seeds), _overrides(content.get("options"), path), named)
+
+
+def _overrides(text: Any, path: Path) -> str:
+    if not isinstance(text, str | None):
+        raise ValueError(f"{path}: overrides are one text, such as model=encnet_jpu recipe.lr=0.01, not {text!r}")
+    return text or ""
 
 
 def _rows_of(content: dict[str, Any]) -> Any:

@@ -155,6 +155,8 @@ def needed(
     """Return the seeds a row, and the images, with which each difference would be decided if it is as measured."""
     settling = differences.settling_error(margin, LEVEL / max(len(differences.value), 1)) ** 2
     seeds = _parts(2e4 * spread, settling - differences.images)
+    if not differences.seeds_freedom:  # of one seed a row nothing is decided, on however many images
+        return seeds, [None] * len(seeds)
     return seeds, _parts(images * differences.images, settling - differences.seeds)
 
 
