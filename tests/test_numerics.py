@@ -52,25 +52,22 @@ class Seen(BaseException):
 
 
 @pytest.mark.parametrize(
-    "name", ["training", "evaluation", "evaluation.predict", "evaluation.calibrate", "benchmarking"]
+    ("package", "command", "needed"),
+    [
+        ("training", "train", ()),
+        ("evaluation", "evaluate", ("checkpoint=x",)),
+        ("evaluation", "predict", ("checkpoint=x", "images=x")),
+        ("evaluation", "calibrate", ("checkpoint=x",)),
+        ("benchmarking", "benchmark", ()),
+    ],
 )
-def test_every_script_sets_them(name: str, script, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_script_sets_them(
+    package: str, command: str, needed: tuple[str, ...], script, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def see(node: Any) -> None:
         raise Seen(node["cudnn_benchmark"])
 
-    module = name if "." in name else f"{name}.run"
-    monkeypatch.setattr(f"fastfcn.{module}.set_numerics", see)
-    command = {
-        "training": "train",
-        "evaluation": "evaluate",
-        "evaluation.predict": "predict",
-        "evaluation.calibrate": "calibrate",
-    }.get(name, "benchmark")
-    needed = {
-        "evaluate": ("checkpoint=x",),
-        "calibrate": ("checkpoint=x",),
-        "predict": ("checkpoint=x", "images=x", f"output={tmp_path}/out"),
-    }.get(command, ())
-    folder = () if command in ("predict", "calibrate") else (f"hydra.run.dir={tmp_path}/run",)
+    monkeypatch.setattr(f"fastfcn.{package}.{command}.set_numerics", see)
+    folder = {"predict": (f"output={tmp_path}/out",), "calibrate": ()}.get(command, (f"hydra.run.dir={tmp_path}/run",))
     with pytest.raises(Seen, match="True"):
         script(command, *needed, *folder, "numerics=fast")
