@@ -172,6 +172,8 @@ def main() -> None:
     parser.add_argument("-j", type=int, default=2, help="mutations at a time")
     options = parser.parse_args()
     mutations = read_mutations(options.part)
+    if not mutations:
+        sys.exit(f"no mutation has {options.part!r} in its file or description")
     import_libraries()
     with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
         trees = [copy_tree(ROOT, Path(folder) / str(number)) for number in range(options.j)]

@@ -4,7 +4,9 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,10 @@ from fastfcn.reporting.boundary import NAME as BOUNDARY
 from fastfcn.reporting.boundary import TRIMAP, read_regions
 from fastfcn.reporting.per_image import NAME as PER_IMAGE
 from fastfcn.reporting.per_image import read_per_image
+from fastfcn.training.callbacks import EpochLog
 from fastfcn.training.losses import SegmentationLoss
+from fastfcn.training.module import SegmentationModule
+from fastfcn.training.preemption import is_last_step
 from fastfcn.training.train import build_parts, read_config
 from tests.conftest import TINY_RUN, TRAINED_RUN
 from tests.data.test_folder import write_dataset
@@ -354,6 +359,27 @@ def test_a_run_goes_on_in_another_folder_with_its_best(trained: Path, script, tm
     script("train", *TRAINED_RUN, f"resume={trained}/checkpoints/last.ckpt", f"hydra.run.dir={tmp_path}")
     ours, before = (json.loads((folder / "result.json").read_text())["metrics"] for folder in (tmp_path, trained))
     assert ours == before
+
+
+def test_the_best_weights_are_scored_and_not_the_last(script, tmp_path: Path, monkeypatch) -> None:
+    """Which epoch of a short training is the best depends on the processor, so the last is spoiled: all is wire."""
+
+    def spoil(self: EpochLog, trainer: L.Trainer, module: SegmentationModule, *_: Any) -> None:
+        if is_last_step(trainer):
+            convolutions = [each for each in module.network.head.modules() if isinstance(each, torch.nn.Conv2d)]
+            convolutions[-1].bias.data[-1] = 1e4
+
+    monkeypatch.setattr(EpochLog, "on_train_batch_end", spoil)
+    script("train", *TINY_RUN, "recipe.epochs=2", f"hydra.run.dir={tmp_path}")
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    first, last = (float(row["val/miou"]) for row in rows if row["val/miou"])
+    assert last < first
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["metrics"]["val/miou"] == pytest.approx(first, abs=1e-6)
+    epochs = [
+        torch.load(tmp_path / f"checkpoints/{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")
+    ]
+    assert epochs == [0, 1]
 
 
 def test_a_limited_epoch_ends_in_validation(script, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class Result(BaseModel):
     protocol: Text | None = None
     split: Text | None = None
     training_gflops: Amount | None = None
+    budget_seconds: Amount | None = None
     class_weights: Annotated[dict[Text, Amount], Field(max_length=10_000)] | None = None
     images: Number | None = None
     checkpoint: Place | None = None

@@ -79,6 +79,7 @@ def conclude(parts: Parts, protocol: Protocol | None, settings: RunConfig, run_d
         protocol=None if protocol is None else protocol.name,
         split=split,
         training_gflops=round(trainer.global_step * training_gflops(parts.module.network, batches_of(settings)), 1),
+        budget_seconds=settings.budget["seconds"],
         **_weighing(parts),
     )
     write_result(run_dir, result)

@@ -1,7 +1,7 @@
 """experiments/claims.yaml: statements, each with a quantity of the results and the bounds that it is to lie in."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -32,7 +32,10 @@ class Figure(Node):
 
 
 class Rows(Node):
-    """The difference of mIoU between two rows of an experiment's results, in points; `steps` chooses among tables."""
+    """The difference of mIoU between two rows of an experiment's results, in points.
+
+    `steps` chooses among the tables of equal steps; a table may be of rows that spent an `equal` budget instead.
+    """
 
     experiment: Annotated[str, Field(pattern=r"^\w+$")]
     data: Text
@@ -41,6 +44,7 @@ class Rows(Node):
     row: Text
     than: Text
     steps: int | None = None
+    equal: Literal["steps", "budget"] = "steps"
 
 
 class Ratio(Node):

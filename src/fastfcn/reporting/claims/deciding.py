@@ -85,6 +85,7 @@ def _difference(rows: Rows, folder: Path) -> Quantity:
             each
             for each in tables
             if (each.group.data, each.group.split, each.group.protocol) == wanted
+            and (each.group.steps is None) == (rows.equal == "budget")
             and rows.steps in (None, each.group.steps)
         ),
         None,

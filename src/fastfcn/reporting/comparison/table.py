@@ -1,7 +1,8 @@
 """An experiment's table: a line a row, averaged over seeds, beside the published numbers."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -9,25 +10,59 @@ from types import MappingProxyType
 from fastfcn.reporting.comparison.published import Conditions, Published, Reference, nearest
 from fastfcn.reporting.comparison.runs import Run
 
+EQUAL = 0.02  # by which the operations of trainings that spent as much may differ
+
 
 @dataclass(frozen=True)
 class Group:
-    """What the runs of one table have in common; only such runs are averaged and ranked."""
+    """What the runs of one table have in common; only such runs are averaged and ranked.
+
+    They took as many `steps`, or with None spent as much of something else, the `budget`.
+    """
 
     data: str
     split: str
     protocol: str
-    steps: int
-
-    @classmethod
-    def of(cls, run: Run) -> "Group":
-        """Return the group that a run belongs to."""
-        result = run.result
-        return cls(result.data, result.split, result.protocol, result.steps)
+    steps: int | None
+    budget: str = ""
 
     def __str__(self) -> str:
         """Name the group."""
-        return f"{self.data} {self.split}, protocol {self.protocol}, {self.steps:,} steps"
+        return f"{self.data} {self.split}, protocol {self.protocol}, {self.budget or f'{self.steps:,} steps'}"
+
+
+def group_runs(runs: Sequence[Run]) -> dict[Group, list[Run]]:
+    """Group the runs of equal steps, and those of equal operations or seconds; a run may be in two groups.
+
+    Of a row that is alone with its steps, and in company with its operations, only the latter is a table.
+    """
+    groups: dict[Group, list[Run]] = defaultdict(list)
+    for run in runs:
+        result, conditions = run.result, (run.result.data, run.result.split, run.result.protocol)
+        if result.budget_seconds is None:
+            groups[Group(*conditions, result.steps)].append(run)
+        else:
+            groups[Group(*conditions, None, f"{result.budget_seconds:,g} s of passes")].append(run)
+    for conditions in {(group.data, group.split, group.protocol) for group in groups}:
+        alike = {group: own for group, own in groups.items() if group == Group(*conditions, group.steps)}
+        for together in _equal_operations([run for own in alike.values() for run in own]):
+            mean = statistics.fmean(run.result.training_gflops or 0 for run in together)
+            groups[Group(*conditions, None, f"{mean:,.0f} GFLOPs of training")] = together
+            for group, own in alike.items():
+                if len({run.result.row for run in own}) == 1 and all(run in together for run in own):
+                    groups.pop(group, None)
+    return groups
+
+
+def _equal_operations(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """Yield the runs of several rows that spent as many operations in different numbers of steps."""
+    left = sorted((run for run in runs if run.result.training_gflops), key=lambda run: run.result.training_gflops or 0)
+    while left:
+        most = (1 + EQUAL) * (left[0].result.training_gflops or 0)
+        together = [run for run in left if (run.result.training_gflops or 0) <= most]
+        left = left[len(together) :]
+        if min(len({getattr(run.result, name) for run in together}) for name in ("row", "steps")) > 1:
+            yield together
 
 
 @dataclass(frozen=True)
@@ -115,10 +150,8 @@ def build_tables(
 
     `reasons` say of rows why a result of theirs was left out.
     """
-    groups = sorted({Group.of(run) for run in runs}, key=lambda group: (group.data, -group.steps, str(group)))
-    return [
-        _table(group, [run for run in runs if Group.of(run) == group], rows, published, reasons) for group in groups
-    ]
+    groups = sorted(group_runs(runs).items(), key=lambda each: (each[0].data, -(each[0].steps or 0), str(each[0])))
+    return [_table(group, own, rows, published, reasons) for group, own in groups]
 
 
 def _table(

@@ -46,7 +46,7 @@ def verdicts_to_csv(report: "Report") -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     fields = [field.name for field in dataclasses.fields(Verdict)]
-    writer.writerow(("data", "split", "protocol", "steps", "class", *fields))
+    writer.writerow(("data", "split", "protocol", "steps", "budget", "class", *fields))
     for table, judged in zip(report.tables, report.judged, strict=True):
         for name, verdict in named_verdicts(table, judged):
             writer.writerow((*dataclasses.astuple(table.group), name, *dataclasses.astuple(verdict)))
