@@ -11,7 +11,7 @@ import torch
 from fastfcn.data.crop import Crop, by_fours, crop_image, crop_mask
 from fastfcn.data.dataset import IGNORE, Example, LargeExample, Pixels, Sample, UInt8
 from fastfcn.data.transforms import Extra, Transform
-from fastfcn.data.windowed import Windowed
+from fastfcn.data.windowed import Reducible, Windowed
 from fastfcn.options import OWN, BaseSize, CropSize, Degrees, Fraction, Scale
 
 BLUR_SIGMA = (0.0, 1.0)  # of the Gaussian, in pixels
@@ -71,7 +71,7 @@ class ScaledCrop(A.DualTransform):  # type: ignore[misc]  # albumentations is un
             sigma=draw.uniform(*BLUR_SIGMA) if draw.random() < self.blur else 0.0,
         )
 
-    def apply(self, img: Pixels | Windowed, crop: Crop, **params: Any) -> Pixels:
+    def apply(self, img: Pixels | Windowed | Reducible, crop: Crop, **params: Any) -> Pixels:
         """Take the crop of an image (H, W, C)."""
         return blurred(self._laid_out(crop_image(img, crop), crop, fill=0), crop.sigma)
 
@@ -121,7 +121,8 @@ class Augmentation:
     probabilities of a mirror image and of a Gaussian blur; `rotate` is the greatest turn, in degrees, with black and
     IGNORE where nothing was. `extra` is what albumentations adds to that, before the padding. Every draw follows from
     the seed given with the example, those of the crop whatever is added. Validation scales the short side to
-    `crop_size`, unless it is its `own`.
+    `crop_size`, unless it is its `own`. With `reduced` the training's JPEGs are decoded at a half, a quarter or an
+    eighth of their sides where the scale that was drawn allows it.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class Augmentation:
         blur: Fraction,
         rotate: Degrees = 0.0,
         extra: tuple[Transform, ...] = (),
+        reduced: bool = False,
     ) -> None:
         base = crop_size if base_size == OWN else base_size
         low, high = (int(base * factor) for factor in scale)
@@ -149,6 +151,7 @@ class Augmentation:
             raise ValueError(f"augmentation.rotate is the greatest turn in degrees, 0 to 180, got {rotate}")
         self.base_size = base_size
         self.crop_size = crop_size
+        self.reduced = reduced
         self.extra = Extra(extra, (min(low, crop_size), crop_size))
         train, validate = (None, None) if base_size == OWN else ((low, high), (crop_size, crop_size))
         self.training = A.Compose([ScaledCrop(train, crop_size, scale=scale, flip=flip, blur=blur, rotate=rotate)])

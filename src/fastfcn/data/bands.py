@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastfcn.data.dataset import Pixels, UInt8
-from fastfcn.data.images import read_as_stored, read_image
+from fastfcn.data.images import jpeg_size, read_as_stored, read_image
 from fastfcn.data.tiff import Tiff, is_tiff
-from fastfcn.data.windowed import LARGE, Windowed
+from fastfcn.data.windowed import LARGE, Reducible, Windowed
 from fastfcn.options import Count, holds, within
 
 Ends = Annotated[tuple[float, float], holds("LOW,HIGH, LOW below HIGH", lambda ends: ends[0] < ends[1])]
@@ -133,6 +133,13 @@ class Bands:
         if tiff.dtype != np.uint8 or tiff.photometric != RGB_PHOTOMETRIC or tiff.shape[2] < RGB:
             return None
         return Windowed(tiff, lambda values: np.ascontiguousarray(values[..., :RGB]), RGB)
+
+    def reducible(self, path: Path, *, upright: bool) -> Reducible | None:
+        """Open an image that can be read at a part of its size; None for what is no JPEG."""
+        size = jpeg_size(path, upright=upright) if self.count is None else None
+        if size is None:
+            return None
+        return Reducible((*size, RGB), lambda enough: read_image(path, upright=upright, enough=enough))
 
     def visible(self, image: Pixels) -> UInt8:
         """Return an image (H, W, C) as 8-bit RGB (H, W, 3) to look at."""

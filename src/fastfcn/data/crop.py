@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
 from fastfcn.data.dataset import IGNORE, Pixels, UInt8
-from fastfcn.data.windowed import Windowed
+from fastfcn.data.windowed import Reducible, Windowed
 
 GRID_TOLERANCE = 1 / 32  # of a scaled pixel: the finest step of OpenCV's own warps
 FOUR = 4  # channels that all of OpenCV's operations take
@@ -35,8 +35,10 @@ class Crop:
     sigma: float = 0.0
 
 
-def crop_image(image: Pixels | Windowed, crop: Crop) -> Pixels:
+def crop_image(image: Pixels | Windowed | Reducible, crop: Crop) -> Pixels:
     """Scale, turn and crop an image (H, W, C): bilinear, antialiased when shrinking, as Pillow has it."""
+    if isinstance(image, Reducible):
+        image = image.read(crop.scaled)
     if not crop.angle:
         return _scaled_image(image, crop)
     around, matrix = _turned(crop)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fastfcn.data.windowed import Windowed
+from fastfcn.data.windowed import Reducible, Windowed
 
 IGNORE = 255  # mask value of pixels that belong to no class, in every dataset once read
 
@@ -31,7 +31,7 @@ class Example:
 class LargeExample:
     """One that does not exist as a whole: its pixels, and those of its mask, are read as they are asked for."""
 
-    image: Windowed
+    image: Windowed | Reducible
     mask: Windowed | UInt8
     name: str
 
@@ -59,8 +59,8 @@ class Split(ABC):
     def __getitem__(self, index: int) -> Example:
         """Read one example."""
 
-    def open(self, index: int) -> Example | LargeExample:
-        """Read one example, or open it where it is to be read by parts."""
+    def open(self, index: int, *, reduced: bool = False) -> Example | LargeExample:
+        """Read one example, or open it where it is to be read by parts, or may be `reduced`: at a part of its size."""
         return self[index]
 
     def mask(self, index: int) -> UInt8:

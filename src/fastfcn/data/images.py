@@ -33,6 +33,7 @@ UNDO = {
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }  # fmt: skip
+SIDEWAYS = (5, 6, 7, 8)  # of these, height is width
 
 # Pillow warns from 89 million pixels on and refuses from twice as many on; the refusal is told below.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -77,12 +78,18 @@ def _opened(path: Path, failure: str) -> Iterator[tuple[Image.Image, bytes]]:
         raise ValueError(f"{failure}: {error or type(error).__name__}") from error
 
 
-def read_image(path: Path, *, upright: bool = True) -> UInt8:
+def read_image(path: Path, *, upright: bool = True, enough: tuple[int, int] | None = None) -> UInt8:
     """Read an image as RGB (H, W, 3), by default turned as its EXIF orientation says.
 
-    Raises ValueError if it cannot be read.
+    A JPEG is decoded at a half, a quarter or an eighth of its sides where the height and width that are `enough` allow
+    it. Raises ValueError if it cannot be read.
     """
     with _opened(path, f"{path} {NO_IMAGE}") as (image, content):
+        if enough is not None:
+            stored = image.size
+            image.draft("RGB", enough if _is_turned(image, upright=upright) else enough[::-1])
+            if image.size != stored:
+                return _decode(image, upright=upright)
         if image.mode in ("I", "F"):
             raise _UnfitError(
                 f"{path} has {image.mode} pixels, whose range is unknown; save it with 8 or 16 bits, or train with "
@@ -93,6 +100,14 @@ def read_image(path: Path, *, upright: bool = True) -> UInt8:
             if pixels is not None:
                 return pixels
         return _decode(image, upright=upright)
+
+
+def jpeg_size(path: Path, *, upright: bool = True) -> tuple[int, int] | None:
+    """Return height and width of a JPEG as `read_image` would read it, None of another file. Raises ValueError."""
+    with _opened(path, f"{path} {NO_IMAGE}") as (image, _):
+        if image.format not in ("JPEG", "MPO"):
+            return None
+        return image.size if _is_turned(image, upright=upright) else (image.height, image.width)
 
 
 @dataclass(frozen=True)
@@ -155,6 +170,10 @@ def orientation(path: Path) -> int:
 def _orientation(image: Image.Image) -> int:
     value = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
     return value if value in UNDO else UPRIGHT
+
+
+def _is_turned(image: Image.Image, *, upright: bool) -> bool:
+    return upright and _orientation(image) in SIDEWAYS
 
 
 def _decode_jpeg(content: bytes) -> UInt8 | None:

@@ -25,7 +25,7 @@ class TrainingSamples(Dataset[Sample]):
 
     def __getitem__(self, draw: Draw) -> Sample:
         """Read and augment one example."""
-        return self.augmentation.train(self.split.open(draw.index), draw.seed)
+        return self.augmentation.train(self.split.open(draw.index, reduced=self.augmentation.reduced), draw.seed)
 
 
 class EvaluationSamples(Dataset[Sample]):

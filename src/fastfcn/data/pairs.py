@@ -123,10 +123,15 @@ class PairSplit(Split):
         self._require_fit(pair, mask.shape, image.shape)
         return Example(image, mask, pair.image.stem)
 
-    def open(self, index: int) -> Example | LargeExample:
-        """Read a pair, or open it where its image is a TIFF of more than LARGE pixels. Raises ValueError as above."""
+    def open(self, index: int, *, reduced: bool = False) -> Example | LargeExample:
+        """Read a pair, or open it where its image is a TIFF of more than LARGE pixels, or if `reduced` a JPEG.
+
+        Raises ValueError as above.
+        """
         pair = self.pairs[index]
-        image = self.bands.windowed(pair.image)
+        image = self.bands.windowed(pair.image) or (
+            self.bands.reducible(pair.image, upright=self.upright) if reduced else None
+        )
         if image is None:
             return self[index]
         mask = self._windowed_mask(pair) or self.mask(index)

@@ -1,4 +1,4 @@
-"""Images and masks that are too large to be read at once."""
+"""Images and masks of which less is read than there is: windows of what is too large, or fewer pixels."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,3 +42,15 @@ class Windowed:
     def whole(self) -> NDArray[Any]:
         """Read all pixels. Raises ValueError if there are too many."""
         return self.change(self.tiff.whole())
+
+
+class Reducible:
+    """An image (H, W, C) that can be read at a part of its size; `read` is told which height and width are enough."""
+
+    def __init__(self, shape: tuple[int, ...], read: Callable[[tuple[int, int] | None], NDArray[Any]]) -> None:
+        self.shape = shape
+        self.read = read
+
+    def whole(self) -> NDArray[Any]:
+        """Read all pixels."""
+        return self.read(None)
