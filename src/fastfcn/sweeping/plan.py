@@ -91,12 +91,12 @@ def _require_row_options(
     Those that conf/ has are not asked about; for others the constructors are imported, which takes seconds.
     """
     row = config.get("row")
-    if row is None:
-        return
-    asked = read_experiment(config.experiment).rows[row]
+    asked = () if row is None else read_experiment(config.experiment).rows[row]
     choices = [each for each in asked if (CONF / each.partition("=")[0]).is_dir()]
+    keys = [each.partition("=")[0] for each in asked if each not in choices]
+    if not keys:
+        return
     bare = loader.load_sweep_config(master, [*choices, *(each for each in overrides if each != f"row={row}")])
-    keys = (each.partition("=")[0] for each in asked if each not in choices)
     for part in sorted({key.partition(".")[0] for key in keys if OmegaConf.select(bare, key, default=bare) is bare}):
         node = config[part]
         try:
