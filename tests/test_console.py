@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from fastfcn.console import print_whatever_comes
+from fastfcn.evaluation.printing import print_scores
 from fastfcn.metrics import SegmentationScores
-from fastfcn.reporting.tables import print_scores
 
 
 def test_class_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

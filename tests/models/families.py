@@ -13,9 +13,9 @@ import torch
 
 from fastfcn.entry import CONF
 from fastfcn.models.backbone import Backbone
+from fastfcn.models.cost import count_flops
 from fastfcn.models.normalisation import HALF, IMAGENET
 from fastfcn.models.padding import Padding
-from fastfcn.reporting.result import count_flops
 
 PAGE = CONF.parent / "docs" / "backbones.md"
 SIZES = ((65, 97), (40, 300), (24, 500), (1, 1))

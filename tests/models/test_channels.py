@@ -9,10 +9,10 @@ from fastfcn.checkpoints import build_network, outline
 from fastfcn.composition import plain
 from fastfcn.description import with_statistics
 from fastfcn.models.backbone import Backbone
+from fastfcn.models.cost import gflops
 from fastfcn.models.inference import FastSegmenter
 from fastfcn.models.normalisation import IMAGENET
 from fastfcn.models.pretrained import load_pretrained
-from fastfcn.reporting.result import gflops
 from tests.conftest import TINY_MODEL, TINY_RUN
 
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from fastfcn.checkpoints import build_network, outline
 from fastfcn.composition import plain
 from fastfcn.models.backbone import Backbone
+from fastfcn.models.cost import count_flops
 from fastfcn.models.features import Features
 from fastfcn.models.heads.fcn import FCNHead
 from fastfcn.models.neck import SimplePyramid
@@ -20,7 +21,6 @@ from fastfcn.models.segmenter import Segmenter
 from fastfcn.models.upsampling.fapn import FaPN
 from fastfcn.models.upsampling.jpu import JPU
 from fastfcn.models.upsampling.none import NoUpsampling
-from fastfcn.reporting.result import count_flops
 from fastfcn.training.freezing import Freezing, stage_parameters
 from fastfcn.training.optimisers import parameter_groups, recipe_optimiser
 from fastfcn.training.recipe import Recipe

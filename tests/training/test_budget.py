@@ -11,9 +11,9 @@ import torch
 
 from fastfcn.checkpoints import build_network, read_checkpoint
 from fastfcn.composition import plain
+from fastfcn.models.cost import gflops
 from fastfcn.models.features import Prediction
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.reporting.result import gflops
 from fastfcn.training.budget import Batches, Budget, budgeted_steps, measure_step, training_gflops
 from fastfcn.training.config import read_config
 from fastfcn.training.losses import SegmentationLoss

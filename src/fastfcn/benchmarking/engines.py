@@ -21,10 +21,10 @@ from fastfcn.exporting.manifest import Manifest, Precision
 from fastfcn.exporting.onnx_format import OnnxFile, to_onnx
 from fastfcn.exporting.quantisation import quantise
 from fastfcn.exporting.runners import by_onnxruntime, by_openvino
+from fastfcn.models.cost import network_facts
 from fastfcn.models.inference import FastSegmenter
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.options import NOT_EMPTY, AtLeastOne
-from fastfcn.reporting.result import network_facts
 
 CPU = torch.device("cpu")
 FAST = "fast"

@@ -17,11 +17,11 @@ from fastfcn.benchmarking.peak_memory import peak_memory
 from fastfcn.benchmarking.reference import expand_encodings
 from fastfcn.benchmarking.timing import Timing, interleave, matrix_products, product_gflop
 from fastfcn.console import plain_console
+from fastfcn.models.cost import describe, gflops_by_part
 from fastfcn.models.inference import FastSegmenter, Network
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.numerics import Precision, Precisions, autocast
 from fastfcn.options import NOT_EMPTY
-from fastfcn.reporting.result import describe, gflops_by_part
 
 
 @dataclass(frozen=True)

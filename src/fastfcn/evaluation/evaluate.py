@@ -22,6 +22,7 @@ from fastfcn.data.remapping import Remap
 from fastfcn.evaluation.confusions import write_images
 from fastfcn.evaluation.evaluator import EvaluationLoader, EvaluationModule, Pictures
 from fastfcn.evaluation.mapping import MappedProtocol, map_classes
+from fastfcn.evaluation.printing import print_scores
 from fastfcn.evaluation.protocols import build_protocol
 from fastfcn.evaluation.regions.counting import write_region_counts
 from fastfcn.evaluation.subject import open_subject
@@ -32,7 +33,6 @@ from fastfcn.options import AtLeastOne, Count, Name, Workers
 from fastfcn.pictures import legend, save_picture
 from fastfcn.reporting.result import build_result, write_result
 from fastfcn.reporting.schema import RESULT, read_result
-from fastfcn.reporting.tables import print_scores
 from fastfcn.trainer_options import EvaluationTrainer
 from fastfcn.training.company import ending_together, follow_launcher, watched
 

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from fastfcn.checkpoints import network_of, read_checkpoint
+from fastfcn.models.cost import network_facts
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter, Network
-from fastfcn.reporting.result import network_facts
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from fastfcn.exporting.parity import Parity, compare, require_parity
 from fastfcn.exporting.scoring import score
 from fastfcn.exporting.unfinished import unfinished
 from fastfcn.files import require_folders
+from fastfcn.models.cost import network_facts
 from fastfcn.models.inference import COMPILE_AFTER, FastSegmenter
 from fastfcn.models.padding import Padding
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.prediction.journal import digest
-from fastfcn.reporting.result import network_facts
 
 
 def export(config: DictConfig) -> None:

@@ -11,8 +11,8 @@ from fastfcn import __version__
 from fastfcn.description import Description
 from fastfcn.hub.repository import LIBRARY
 from fastfcn.hub.scores import Score, scores_of
+from fastfcn.models.cost import describe
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.reporting.result import describe
 from fastfcn.reporting.schema import Result
 
 TASK = "image-segmentation"  # as the hub names it

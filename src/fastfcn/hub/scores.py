@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastfcn.checkpoints import Checkpoint
+from fastfcn.models.cost import describe
 from fastfcn.models.segmenter import Segmenter
-from fastfcn.reporting.result import describe
 from fastfcn.reporting.schema import RESULT, Result, read_result
 
 MIOU = re.compile(r"(?P<split>[^/]+)/miou(?:_(?P<protocol>full|ss|ms))?")

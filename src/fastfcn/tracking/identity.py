@@ -31,7 +31,7 @@ def identify(
     row: str | None,
     folders: Sequence[Path],
 ) -> Identity:
-    """Name a run after its table's row, or else after its `network` (as `reporting.result.describe` has it).
+    """Name a run after its table's row, or else after its `network` (as `models.cost.describe` has it).
 
     `folders` are those that the training may have run in before, the latest first.
     """

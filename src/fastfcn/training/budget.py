@@ -14,10 +14,10 @@ from fastfcn.benchmarking.timing import synchronise
 from fastfcn.checkpoints import Checkpoint
 from fastfcn.composition import build
 from fastfcn.fitting import require_fields
+from fastfcn.models.cost import gflops
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.numerics import autocast
 from fastfcn.options import AtLeastOne, Positive
-from fastfcn.reporting.result import gflops
 from fastfcn.training.config import RunConfig
 from fastfcn.training.losses import SegmentationLoss
 

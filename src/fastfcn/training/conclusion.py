@@ -12,11 +12,11 @@ from fastfcn.benchmarking.fps import frames_per_second
 from fastfcn.data.dataset import SegmentationData
 from fastfcn.data.loading import SegmentationLoaders
 from fastfcn.evaluation.final import score_whole_images, whole_image_metrics
+from fastfcn.evaluation.printing import print_scores
 from fastfcn.evaluation.protocols import Protocol
 from fastfcn.metrics import Scores
 from fastfcn.reporting.result import build_result, write_result
 from fastfcn.reporting.schema import Result
-from fastfcn.reporting.tables import print_scores
 from fastfcn.tracking.keys import BEST_METRIC, PIXACC, STEP
 from fastfcn.tracking.logging import RunLogger, run_loggers
 from fastfcn.tracking.results import log_checkpoint, log_scores, log_speed

@@ -28,9 +28,9 @@ from fastfcn.evaluation.final import PICTURES
 from fastfcn.evaluation.protocols import build_protocol
 from fastfcn.files import require_folders
 from fastfcn.machine import require_devices
+from fastfcn.models.cost import describe
 from fastfcn.models.segmenter import Segmenter
 from fastfcn.numerics import set_numerics
-from fastfcn.reporting.result import describe
 from fastfcn.stopping import PREEMPTED
 from fastfcn.tracking.identity import identify
 from fastfcn.tracking.logging import Logging, close_loggers
