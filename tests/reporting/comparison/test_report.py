@@ -79,8 +79,8 @@ def test_a_name_is_an_experiment_of_the_suite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    script.main(["heads"])
-    assert "experiment=heads" in (tmp_path / "outputs/report/heads/results.md").read_text() + capsys.readouterr().err
+    script.main(["ade20k"])
+    assert "experiment=ade20k" in (tmp_path / "outputs/report/ade20k/results.md").read_text() + capsys.readouterr().err
 
 
 def test_it_needs_no_torch(tmp_path: Path) -> None:
