@@ -21,8 +21,7 @@ from fastfcn.models.upsampling.jpu import JPU
 from fastfcn.prediction.config import PredictionConfig
 from fastfcn.prediction.demo import DemoConfig
 from fastfcn.trainer_options import TrainingTrainer
-from fastfcn.training.config import RunConfig
-from fastfcn.training.train import read_config, suggestions
+from fastfcn.training.config import RunConfig, read_config, suggestions
 
 PRESETS = [f"{head}_{kind}" for head in ("encnet", "psp", "deeplabv3", "fcn") for kind in ("jpu", "os8")]
 DATASETS = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))

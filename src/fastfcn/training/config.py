@@ -1,13 +1,17 @@
 """What conf/train.yaml composes to."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig
 
-from fastfcn.composition import plain, typed
+from fastfcn.composition import plain, require_known, typed
 from fastfcn.options import AtLeastOne, Count, Name, Seed
 from fastfcn.trainer_options import TrainingTrainer
+
+# what a dataset may suggest, and where a network has it
+SUGGESTED = {"backbone": ("backbone", "name"), "weights": ("backbone", "weights"), "width": ("upsampling", "width")}
 
 
 @dataclass(frozen=True)
@@ -40,3 +44,12 @@ class RunConfig:
 def read_config(config: DictConfig) -> RunConfig:
     """Resolve the root configuration. Raises ValueError for a value not given or a key or value that does not fit."""
     return typed(RunConfig, plain(config))
+
+
+def suggestions(suggested: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[str]:
+    """Tell what a dataset suggested, and what the network has instead. Raises ValueError for a name of nothing."""
+    for name, value in suggested.items():
+        require_known(name, SUGGESTED, "suggested")
+        part, key = SUGGESTED[name]
+        own = model[part].get(key)
+        yield f"{name}={value}" + ("" if own == value else f" (model.{part}.{key}={own} is taken)")

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from omegaconf import DictConfig
 
 from fastfcn.allocation import keep_freed_memory
 from fastfcn.checkpoints import Checkpoint, build_network
-from fastfcn.composition import build, require_known
+from fastfcn.composition import build
 from fastfcn.console import quieten_libraries
 from fastfcn.data.augmentation import Augmentation
 from fastfcn.data.cache import open_cache
@@ -41,7 +40,7 @@ from fastfcn.training.channels import with_channels
 from fastfcn.training.class_weights import build_loss
 from fastfcn.training.company import ending_together, follow_launcher, watched
 from fastfcn.training.conclusion import Parts, conclude
-from fastfcn.training.config import RunConfig, read_config
+from fastfcn.training.config import RunConfig, read_config, suggestions
 from fastfcn.training.lock import alone_in
 from fastfcn.training.module import SegmentationModule
 from fastfcn.training.parallel import DataParallel
@@ -58,8 +57,6 @@ from fastfcn.training.resume import (
 from fastfcn.training.statistics import require_statistics
 from fastfcn.training.synchronisation import SynchronisedBatchNorm, synchronised
 from fastfcn.training.weights import begin_with_weights
-
-SUGGESTED = {"backbone": ("backbone", "name"), "weights": ("backbone", "weights"), "width": ("upsampling", "width")}
 
 log = logging.getLogger(__name__)
 
@@ -240,15 +237,6 @@ def build_trainer(
     if isinstance(trainer.strategy, DataParallel):
         trainer.strategy.require_steps(trainer)
     return watched(trainer)
-
-
-def suggestions(suggested: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[str]:
-    """Tell what a dataset suggested, and what the network has instead. Raises ValueError for a name of nothing."""
-    for name, value in suggested.items():
-        require_known(name, SUGGESTED, "suggested")
-        part, key = SUGGESTED[name]
-        own = model[part].get(key)
-        yield f"{name}={value}" + ("" if own == value else f" (model.{part}.{key}={own} is taken)")
 
 
 def _options(node: dict[str, Any]) -> dict[str, Any]:
