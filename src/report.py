@@ -10,15 +10,15 @@ from fastfcn.installation import EXPERIMENTS, how_to_call
 from fastfcn.words import one_line_of_mistakes, tell_apart
 
 HELP = """\
-EXPERIMENT [RESULTS ...] [KEY=VALUE ...]: collect results (files named result.json, no others) and write results.csv,
-verdicts.csv, results.md and index.html.
+EXPERIMENT [RESULTS ...] [KEY=VALUE ...]: collect results (files named result.json, no
+others) and write results.csv, verdicts.csv, results.md and index.html.
 
-EXPERIMENT is the folder of an experiment, such as experiments/upsampling, or its name. RESULTS are folders of results
-(default: EXPERIMENT/results and outputs/sweeps/NAME).
+EXPERIMENT is the folder of an experiment, such as experiments/upsampling, or its name.
+RESULTS are folders of results (default: EXPERIMENT/results and outputs/sweeps/NAME).
   output=FOLDER   where to write (default: EXPERIMENT/report, or outputs/report/NAME)
   pictures=DATA   show images of this data too, not only of shapes; several by commas
   margin=1        rows whose mIoU differs by less, in points, may be called equivalent
-  than=ROW        name the cheapest row that is not worse than this one (default: than the best)
+  than=ROW        name the cheapest row that is not worse than this one, not than the best
 
 claims: hold experiments/claims.yaml against the committed results."""
 OPTIONS = {"output": None, "pictures": "", "margin": "1", "than": None}
